@@ -34,11 +34,11 @@ def _words(joined: str) -> frozenset[str]:
 
 
 _ABBREVIATIONS = _words("""
-    adj al alt app approx apr art asst aug av bd bldg bull cap cf ch chap co col corp dec dept doc dr e.g éd
-    ed eds env eq équiv esp etc eg ex excl feb fig figs fr ft gen gov ibid i.e ie incl inc jan janv jr jul
-    jun lt ltd m max mar mb me mgr min mlle mm mme mmes mr mrs ms mt n.b nb nov no nos nº num oct p pp p.ex
-    par parag paragr pl pr prof pt réf ref rev resp sec sect sén sept sq sr st ste suiv sup suppl tel tél
-    trad univ v vers viz vol vs c.-à-d c-à-d càd apr.j.-c av.j.-c j.-c u.s u.k u.e a.m p.m
+    adj al alt approx apr art asst aug bldg cf ch chap co col corp dec dept doc dr e.g éd ed env eq équiv
+    esp etc eg ex excl feb fig figs ibid i.e ie incl inc jan janv jr jul jun lt ltd max mgr min mlle mme
+    mmes mr mrs ms mt n.b nb nov no nos nº num oct p pp p.ex par parag paragr pl pr prof réf ref rev resp
+    sec sect sén sept sq sr st ste suiv suppl tel tél trad univ v vers viz vol vs c.-à-d c-à-d càd av.j.-c
+    j.-c u.s u.k u.e a.m p.m
 """)
 _WORTH_ENDING = _words("etc inc ltd co corp jr sr al a.m p.m u.s u.k u.e j.-c")
 """Abbreviations that do end a sentence when a capital follows."""
@@ -171,6 +171,8 @@ def _abbreviates(before: str, following: str) -> bool:
         return True
     if word.lower() in _WORTH_ENDING:
         return False
+    if word in {"M", "MM"}:
+        return True
     if len(word) == 1 and word.isupper():
         return _is_initial(before[:-1], following)
     return word.lower() in _ABBREVIATIONS and word.lower() not in _NUMBERED

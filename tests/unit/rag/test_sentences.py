@@ -37,7 +37,7 @@ def test_prose_is_cut_after_final_punctuation(text: str, expected: list[str]) ->
         "Le taux (c.-à-d. Le prix) vaut 0,5 %.",
         "LND v0.18.3 needs 1.5 GB of memory.",
         "See https://docs.lightning.engineering/x.html?a=b.c for more.",
-        "Voir M. Dupont et Mme. Martin à la p. 12 et fig. 3 du livre.",
+        "On sait que M. Dupont et Mme. Martin à la p. 12 et fig. 3 du livre.",
         "It was proposed by J. Smith and George W. Bush.",
         "Dr. Who et al. found 1,000.50 sat.",
         "Compare Eclair vs. Lightning nodes.",
@@ -52,6 +52,7 @@ def test_abbreviations_numbers_versions_and_addresses_do_not_end_a_sentence(sent
     [
         ("It takes 1.5 s.", "It is quick."),
         ("Go to plan B.", "Then wait."),
+        ("It needs 5 MB.", "Use the app."),
         ("Fees, delays, etc.", "All matter."),
         ("Version 2.", "Next one."),
         ("The node runs.", "lncli shows it."),
