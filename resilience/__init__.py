@@ -1,0 +1,1 @@
+"""What keeps a call to the outside from doing harm. A leaf: imports nothing of the other apps."""
