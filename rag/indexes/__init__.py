@@ -1,0 +1,1 @@
+"""Looking passages up: the contract (``base``) and the index embedded in the process (``embedded``)."""

@@ -1,0 +1,180 @@
+"""BM25 over numpy postings: immutable segments, live documents decided by the caller's mask. Pure.
+
+Formula: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), with fields
+combined before saturation (Robertson, Zaragoza and Taylor, "Simple BM25 Extension to Multiple Weighted
+Fields", 2004) and Lucene's inverse document frequency, which is never negative:
+ln(1 + (N - n + 0.5) / (n + 0.5)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FIELDS = ("title", "heading", "body")
+
+Mask = NDArray[np.bool_]
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Bm25Parameters:
+    """Saturation ``k1``, length normalisation ``b`` and how often a word counts in each of ``FIELDS``."""
+
+    k1: float = 1.2
+    b: float = 0.75
+    weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Postings of consecutive rows, sorted by term and then by row."""
+
+    terms: NDArray[np.int32]
+    """Distinct terms, ascending."""
+    offsets: NDArray[np.int64]
+    """Postings of ``terms[i]`` are ``offsets[i]:offsets[i + 1]``."""
+    rows: NDArray[np.int32]
+    """Row of each posting, counted from the segment's first row."""
+    frequencies: NDArray[np.uint8]
+    """Occurrences by field and posting, shape (fields, postings); 255 stands for more, too."""
+    lengths: NDArray[np.uint32]
+    """Terms by field and row, shape (fields, rows)."""
+
+    @property
+    def size(self) -> int:
+        """Number of rows."""
+        return int(self.lengths.shape[1])
+
+    @property
+    def postings(self) -> int:
+        """Number of postings."""
+        return int(self.rows.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What BM25 needs to know of the rows that may be found."""
+
+    allowed: Mask | None
+    """None when every row may be found."""
+    count: int
+    saturation: NDArray[np.float64]
+    """k1 * (1 - b + b * length / average length) by row."""
+
+
+def build_segment(documents: Sequence[Sequence[Sequence[int]]]) -> Segment:
+    """Segment of ``documents``: for each row, for each field, the term numbers in any order."""
+    lengths = np.array([[len(field) for field in row] for row in documents], np.uint32)
+    lengths = lengths.reshape(len(documents), len(FIELDS)).T
+    flat = np.fromiter((term for row in documents for field in row for term in field), np.int64)
+    cells = np.repeat(np.arange(len(documents) * len(FIELDS)), lengths.T.ravel())
+    keys, counts = np.unique(flat * lengths.size + cells, return_counts=True)
+    if not keys.size:
+        return _empty(np.ascontiguousarray(lengths))
+    terms, cells = np.divmod(keys, lengths.size)
+    rows, fields = np.divmod(cells, len(FIELDS))
+    starts = np.flatnonzero(np.diff(terms * len(documents) + rows, prepend=-1))
+    posting = np.cumsum(np.bincount(starts, minlength=keys.size)) - 1
+    frequencies = np.zeros((len(FIELDS), starts.size), np.uint8)
+    frequencies[fields, posting] = np.minimum(counts, 255)
+    return _grouped(terms[starts], rows[starts].astype(np.int32), frequencies, np.ascontiguousarray(lengths))
+
+
+def merge_segments(segments: Sequence[Segment], keep: Mask | None = None) -> Segment:
+    """One segment of all rows in order, or only of those to ``keep``, renumbered without gaps."""
+    bases = np.cumsum([0, *(segment.size for segment in segments)])
+    terms = np.concatenate([np.repeat(segment.terms, np.diff(segment.offsets)) for segment in segments])
+    rows = np.concatenate([part.rows + np.int32(base) for part, base in zip(segments, bases, strict=False)])
+    frequencies = np.concatenate([segment.frequencies for segment in segments], axis=1)
+    lengths = np.concatenate([segment.lengths for segment in segments], axis=1)
+    if keep is not None:
+        chosen = keep[rows]
+        renumbered = np.cumsum(keep, dtype=np.int32) - 1
+        terms, rows = terms[chosen], renumbered[rows[chosen]].astype(np.int32)
+        frequencies, lengths = frequencies[:, chosen], np.ascontiguousarray(lengths[:, keep])
+    order = np.argsort(terms, kind="stable")
+    return _grouped(terms[order], rows[order], np.ascontiguousarray(frequencies[:, order]), lengths)
+
+
+def statistics(segments: Sequence[Segment], allowed: Mask | None, parameters: Bm25Parameters) -> Statistics:
+    """Lengths and counts over the rows ``allowed``; rows outside it have no influence on any score."""
+    parts = [segment.lengths for segment in segments]
+    fields = np.concatenate(parts, axis=1) if parts else np.zeros((len(FIELDS), 0), np.uint32)
+    lengths = np.asarray(parameters.weights, np.float64) @ fields
+    totals = fields.sum(axis=1, dtype=np.int64) if allowed is None else fields @ allowed.astype(np.int64)
+    count = lengths.size if allowed is None else int(np.count_nonzero(allowed))
+    average = float(np.dot(parameters.weights, totals)) / count if count else 0.0
+    relative = lengths / average if average else np.zeros_like(lengths)
+    return Statistics(allowed, count, parameters.k1 * (1 - parameters.b + parameters.b * relative))
+
+
+def score(
+    segments: Sequence[Segment],
+    statistics: Statistics,
+    terms: Sequence[tuple[int, float]],
+    parameters: Bm25Parameters,
+) -> Scores:
+    """BM25 score of every row for ``terms`` (number and weight); 0 for rows without any or not allowed.
+
+    The sum of a row runs in the order of ``terms``, so that the same rows score the same to the last bit
+    however they are spread over segments.
+    """
+    size = int(statistics.saturation.size)
+    found = _gather(segments, [term for term, _ in terms])
+    if found is None:
+        return np.zeros(size)
+    term, rows, frequencies = found
+    if statistics.allowed is not None:
+        inside = statistics.allowed[rows]
+        term, rows, frequencies = term[inside], rows[inside], frequencies[:, inside]
+    present = np.bincount(term, minlength=len(terms))
+    weights = np.log1p((statistics.count - present + 0.5) / (present + 0.5))
+    weights *= [weight for _, weight in terms]
+    frequency = np.asarray(parameters.weights, np.float64) @ frequencies
+    gains = weights[term] * (frequency / (frequency + statistics.saturation[rows]))
+    return np.bincount(rows, weights=gains, minlength=size).astype(np.float64, copy=False)
+
+
+def _gather(
+    segments: Sequence[Segment], terms: Sequence[int]
+) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.uint8]] | None:
+    """Postings of ``terms`` as (position in ``terms``, row, frequencies), by term and then by row."""
+    pieces: list[tuple[int, int, NDArray[np.int32], NDArray[np.uint8]]] = []
+    base = 0
+    for number, segment in enumerate(segments):
+        places = np.searchsorted(segment.terms, terms)
+        for position, (place, term) in enumerate(zip(places.tolist(), terms, strict=True)):
+            if place < segment.terms.size and segment.terms[place] == term:
+                part = slice(segment.offsets[place], segment.offsets[place + 1])
+                rows = segment.rows[part]
+                pieces.append((position, number, rows + base if base else rows, segment.frequencies[:, part]))
+        base += segment.size
+    if not pieces:
+        return None
+    pieces.sort(key=lambda piece: piece[:2])
+    sizes = [piece[2].size for piece in pieces]
+    return (
+        np.repeat(np.array([piece[0] for piece in pieces]), sizes),
+        np.concatenate([piece[2] for piece in pieces]),
+        np.concatenate([piece[3] for piece in pieces], axis=1),
+    )
+
+
+def _grouped(
+    terms: NDArray[np.integer],
+    rows: NDArray[np.int32],
+    frequencies: NDArray[np.uint8],
+    lengths: NDArray[np.uint32],
+) -> Segment:
+    starts = np.flatnonzero(np.diff(terms, prepend=-1))
+    offsets = np.append(starts, terms.size).astype(np.int64)
+    return Segment(terms[starts].astype(np.int32), offsets, rows, frequencies, lengths)
+
+
+def _empty(lengths: NDArray[np.uint32]) -> Segment:
+    nothing = np.zeros((len(FIELDS), 0), np.uint8)
+    return Segment(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(0, np.int32), nothing, lengths)
