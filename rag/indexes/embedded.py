@@ -120,8 +120,8 @@ class EmbeddedIndex:
     ) -> EmbeddedIndex:
         """Index saved at ``path``: it answers by words at once and by meaning when its vectors are read.
 
-        The vectors are read by a thread of their own unless ``wait``. If only they are damaged, the chunks come
-        without vectors (see ``counts``). SnapshotRefused when the rest cannot be used or is of another model.
+        The vectors are read by a thread of their own unless ``wait``. If only they are damaged, the chunks
+        come without (see ``counts``). SnapshotRefused when the rest cannot be used or is of another model.
         """
         reader = snapshot.Reader(path)
         try:

@@ -1,7 +1,7 @@
 """Files of named numpy arrays with a header, written whole or not at all, checked when read.
 
-Layout: magic, length of the header, header (JSON), then the arrays, each at a multiple of 64 bytes. The header
-carries what the caller wants to know before reading (``facts``) and a CRC-32 of itself and of every array.
+Layout: magic, length of the header, header (JSON), then the arrays, each at a multiple of 64 bytes. The
+header carries what the caller wants to know before reading (``facts``) and a CRC-32 of itself and of every array.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _array(file: BinaryIO, start: int, name: str, table: dict[str, Any]) -> Arra
 
 
 def _bytes(array: Array) -> memoryview:
-    return memoryview(array.reshape(-1).view(np.uint8))
+    return array.reshape(-1).view(np.uint8).data
 
 
 def _aligned(size: int) -> int:

@@ -34,7 +34,7 @@ def facts(state: IndexState, model_id: str, sequence: int) -> dict[str, object]:
 
 
 def check(facts: Mapping[str, Any], model_id: str) -> None:
-    """SnapshotRefused when the file is of another version of the index or analyser, or of another embedder."""
+    """SnapshotRefused when the file is of another version, analyser or embedder."""
     for name, expected in (("format", FORMAT), ("analyser", analyser.VERSION), ("model_id", model_id)):
         if facts.get(name) != expected:
             raise SnapshotRefused(f"{name} {facts.get(name)} instead of {expected}")
