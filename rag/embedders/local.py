@@ -1,7 +1,7 @@
 """Choice of the local embedder: the best engine that runs here and proves that it computes the right vectors.
 
-In this order: multilingual-e5-small converted for onnxruntime, the same weights on the package's own engine, the
-Universal Sentence Encoder in pure numpy. One log line says which one runs, and why the ones before it do not.
+In this order: multilingual-e5-small converted for onnxruntime, the same weights on the package's own engine,
+the Universal Sentence Encoder in pure numpy. One log line says which one runs, and why those before it do not.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 PROBES = (
     "Comment équilibrer un canal de paiement dont toute la liquidité est d'un seul côté ?",
     "What happens to my funds when a peer force-closes the channel?",
-    "Un nœud annonce ses frais en deux parties : une base fixe en millisatoshis et un taux en parties par million.",
-    "The watchtower keeps a penalty transaction for every state; lncli wtclient towers lists the towers in use.",
+    "Un nœud annonce ses frais en deux parties : une base en millisatoshis et un taux en parties par million.",
+    "A watchtower keeps a penalty transaction for every state; lncli wtclient towers lists those in use.",
     "sauvegarde",
     "option_anchors lets either side bump the fee of a commitment transaction after it has been broadcast.",
 )
@@ -39,8 +39,8 @@ LEAST_COSINE = 0.999
 def load_local_embedder(cache_dir: Path, *, threads: int | None = None) -> LocalEmbedder:
     """The best embedder of this machine; ``threads`` bounds those that embed passages (default: all CPUs).
 
-    ``cache_dir`` keeps the converted model; the first start fills it. Raises EmbedderUnavailable when not even the
-    pure-numpy encoder is installed.
+    ``cache_dir`` keeps the converted model; the first start fills it. Raises EmbedderUnavailable when not even
+    the pure-numpy encoder is installed.
     """
     files = DerivedFiles(cache_dir)
     attempts: tuple[Callable[[], LocalEmbedder], ...] = (
@@ -63,7 +63,7 @@ def load_local_embedder(cache_dir: Path, *, threads: int | None = None) -> Local
 
 
 def load_onnx_embedder(files: DerivedFiles, *, threads: int | None = None) -> OnnxE5:
-    """The converted model, verified. Raises EmbedderUnavailable when it cannot run or computes wrong vectors."""
+    """The converted model, verified. Raises EmbedderUnavailable when it cannot run or is wrong."""
     path = find_weights()
     digest = files.digest(path)
     name = f"e5-{digest[:16]}-v{e5_graph.CONVERTER_VERSION}.onnx"
@@ -89,7 +89,7 @@ def load_native_embedder(files: DerivedFiles, *, threads: int | None = None) -> 
 
 
 def model_id(digest: str) -> str:
-    """Name of the vector space of the weights with this SHA-256, the same for every engine that passes ``verify``.
+    """Name of the vector space of the weights with this SHA-256, for every engine that passes ``verify``.
 
     Their vectors are interchangeable, so that moving to another machine or engine does not force a new index.
     """

