@@ -1,0 +1,1 @@
+"""Passages to an answer: quoted without any service, or written by a model."""
