@@ -1,0 +1,22 @@
+"""Every path of the site; errors under /api/ are problem documents."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from mcp_site.health import HealthView
+from mcp_site.schema import DocsView, SchemaView
+
+urlpatterns = [
+    path("", include("mcp_site.accounts.urls")),
+    path("health", HealthView.as_view(), name="health"),
+    path("admin/", admin.site.urls),
+    path("api/v1/auth/", include("mcp_site.accounts.api_urls")),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
+    path("api/docs/", DocsView.as_view(), name="api_docs"),
+]
+handler400 = "mcp_site.problems.bad_request"
+handler403 = "mcp_site.problems.forbidden"
+handler404 = "mcp_site.problems.not_found"
+handler500 = "mcp_site.problems.server_error"
