@@ -1,8 +1,7 @@
 """Request id, language and the rule that everything needs a login.
 
 All but the first are synchronous on purpose: Django then runs the whole chain in one thread per request
-instead of one hop per middleware. Streamed answers are asynchronous iterators that the server reads outside of
-the chain.
+instead of one hop per middleware. Streamed answers are asynchronous iterators, read outside of the chain.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ It is an emulator: green here says that our code and the backend agree with it, 
 Set MONGODB_TEST_URL to run the same tests on a real server. Run as ``python tests/mongo_server.py --port N
 --storage-path :memory:``.
 
-What differs without this: ``{"$project": {"a": {"b": 1}}}`` returns the literal 1 instead of including ``a.b``,
-and ``$addFields`` with a nested document replaces the document instead of merging into it.
+What differs without this: ``{"$project": {"a": {"b": 1}}}`` returns the literal 1 instead of including
+``a.b``, and ``$addFields`` with a nested document replaces the document instead of merging into it.
 """
 
 from __future__ import annotations

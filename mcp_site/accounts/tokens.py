@@ -55,17 +55,22 @@ def create_token(*, user: User, name: str = "", scope: str = "", days: int | Non
     scope = scope or allowed[-1]
     if scope not in allowed:
         raise ScopeNotAllowed
-    secret = PREFIX + secrets.token_urlsafe(32)
-    token = ApiToken.objects.create(
-        user=user,
-        name=name or "API",
-        digest=digest(secret),
-        prefix=secret[:12],
-        scope=scope,
-        created_at=now_ms(),
-        expires_at=now_ms() + timedelta(days=settings.TOKEN_DAYS if days is None else days),
-    )
+    token = ApiToken(user=user, name=name or "API", scope=scope, expires_at=expiry(days))
+    secret = give_secret(token)
+    token.save(force_insert=True)
     return NewToken(token, secret)
+
+
+def give_secret(token: ApiToken) -> str:
+    """Return a new secret for a token that is not saved yet, and put its digest there."""
+    secret = PREFIX + secrets.token_urlsafe(32)
+    token.digest, token.prefix, token.created_at = digest(secret), secret[:12], now_ms()
+    return secret
+
+
+def expiry(days: int | None = None) -> datetime:
+    """Return when a token made now ends; by default after ``MCP_TOKEN_DAYS``."""
+    return now_ms() + timedelta(days=settings.TOKEN_DAYS if days is None else days)
 
 
 def find_token(secret: str) -> ApiToken | None:
