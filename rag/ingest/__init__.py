@@ -1,0 +1,1 @@
+"""Taking documents in: loading, parsing, chunking, and the pipeline that joins them."""
