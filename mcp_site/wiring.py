@@ -2,6 +2,55 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+
 
 def connect() -> None:
     """Join the apps; called once when Django is ready."""
+    _connect_errors()
+    _connect_rag()
+
+
+def _connect_errors() -> None:
+    from mcp_site import problems
+    from rag.errors import RagError
+
+    def convert(error: RagError) -> problems.Problem:
+        message = str(error.message)
+        errors = {error.field: [message]} if error.field else {}
+        retry_after = getattr(error, "retry_after", None)
+        return problems.Problem(error.status, error.code, message, errors, retry_after=retry_after)
+
+    problems.register(RagError, convert)
+
+
+def _connect_rag() -> None:
+    from mcp_site import health, starter
+    from rag.starter_data import load_guide
+
+    health.register("embedder", _embedder)
+    health.register("generator", _generator)
+    if settings.DEMO:
+        starter.register("operator_guide", load_guide)
+
+
+def _embedder() -> object:
+    from mcp_site.health import Part
+    from rag.embedding import active_embedder, active_model
+
+    embedder = active_embedder()
+    if embedder is None:
+        return Part(False, active_model(), "the model of the stored vectors cannot run here: manage.py reindex")
+    engine = getattr(embedder, "engine", "")
+    why = "OPENAI_EMBEDDING_MODEL" if settings.OPENAI_EMBEDDING_MODEL else "default"
+    return Part(True, f"{embedder.model_id} {engine}".strip(), why)
+
+
+def _generator() -> object:
+    from mcp_site.health import Part
+    from rag.answering import EXTRACTIVE, generator_name
+
+    name = generator_name()
+    if name == EXTRACTIVE:
+        return Part(True, EXTRACTIVE, "no OPENAI_API_KEY and no OPENAI_BASE_URL: answers quote the documents")
+    return Part(True, name, "OPENAI_BASE_URL" if settings.OPENAI_BASE_URL else "OPENAI_API_KEY")

@@ -1,0 +1,150 @@
+"""Answers kept for the next person who asks the same; one generation however many ask at once.
+
+A key holds everything that changes an answer: the question, what it followed, the corpus version, the collections
+that may be read, the models, the prompts, the number of passages and the language of the messages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.core.cache import cache
+
+from rag.paraphrase import same_question
+from rag.values import Vector
+
+Payload = dict[str, Any]
+
+RECENT = 64
+"""Questions a scope remembers for semantic hits."""
+FLIGHT_SECONDS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What an answer depends on beside its question."""
+
+    collections: tuple[str, ...]
+    sequence: int
+    embedder: str
+    generator: str
+    prompts: str
+    top_k: int
+    language: str
+
+    def digest(self) -> str:
+        """Return the scope's hash."""
+        return _hash(json.dumps(asdict(self), sort_keys=True))
+
+
+def key(scope: Scope, question: str) -> str:
+    """Return the key of a question's answer within a scope; case, spaces and final marks do not matter."""
+    text = unicodedata.normalize("NFKC", question).casefold().replace("’", "'")
+    return f"answer:{_hash(scope.digest() + ' '.join(text.split()).rstrip(' ?!.'))}"
+
+
+def get(name: str) -> Payload | None:
+    """Return the answer under a key, or None."""
+    found = cache.get(name)
+    return dict(found) if found else None
+
+
+def put(scope: Scope, question: str, vector: Vector | None, payload: Payload) -> None:
+    """Keep an answer, and its question's vector for semantic hits."""
+    if not settings.RAG_CACHE_SECONDS:
+        return
+    name = key(scope, question)
+    cache.set(name, payload, settings.RAG_CACHE_SECONDS)
+    if vector is None:
+        return
+    recent = [entry for entry in cache.get(_recent(scope)) or [] if entry[2] != name]
+    recent.append((question, vector.astype(np.float16).tobytes(), name))
+    cache.set(_recent(scope), recent[-RECENT:], settings.RAG_CACHE_SECONDS)
+
+
+def similar(scope: Scope, question: str, vector: Vector | None) -> Payload | None:
+    """Return the answer to an earlier question that asks the same in other words, or None."""
+    recent = cache.get(_recent(scope)) if vector is not None else None
+    if not recent or vector is None:
+        return None
+    vectors = np.stack([np.frombuffer(data, dtype=np.float16) for _, data, _ in recent]).astype(np.float32)
+    cosines = vectors @ vector
+    for place in np.argsort(-cosines)[:3].tolist():
+        earlier, _, name = recent[place]
+        if same_question(earlier, question, float(cosines[place])) and (payload := get(name)):
+            return payload
+    return None
+
+
+def _recent(scope: Scope) -> str:
+    return f"recent:{scope.digest()}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class _Flight:
+    """A generation under way; ``payload`` stays None when its leader gave up."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.payload: Payload | None = None
+
+
+class Flights:
+    """Lets one caller generate while the others with the same key wait for the result."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._under_way: dict[str, _Flight] = {}
+
+    @contextmanager
+    def board(self, name: str) -> Iterator[_Flight | None]:
+        """Yield a flight to complete for the leader; for the others None, once the leader is done.
+
+        The leader sets ``payload``; leaving without one lets the next caller lead.
+        """
+        with self._lock:
+            flight = self._under_way.get(name)
+            leads = flight is None
+            if flight is None:
+                flight = self._under_way[name] = _Flight()
+        if not leads:
+            flight.done.wait(FLIGHT_SECONDS)
+            yield None
+            return
+        other = bool(settings.REDIS_URL) and not cache.add(f"flight:{name}", 1, FLIGHT_SECONDS)
+        try:
+            if other and _landed_elsewhere(name):
+                yield None
+            else:
+                yield flight
+        finally:
+            with self._lock:
+                self._under_way.pop(name, None)
+            flight.done.set()
+            if settings.REDIS_URL and not other:
+                cache.delete(f"flight:{name}")
+
+
+def _landed_elsewhere(name: str) -> bool:
+    """Return whether another process produced the answer; False when it gave up, or Redis is away."""
+    pause = threading.Event()
+    while cache.get(f"flight:{name}"):
+        if get(name):
+            return True
+        pause.wait(0.05)
+    return get(name) is not None
+
+
+flights = Flights()

@@ -1,0 +1,48 @@
+"""The pipeline as the worker and the commands run it: one parser child, one embedder, this process's claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+
+from rag.embedders.base import Embedder
+from rag.embedding import active_embedder
+from rag.errors import IngestFailure
+from rag.ingest.parsers import MEGABYTE, ParseLimits
+from rag.ingest.pipeline import Pipeline
+from rag.ingest.queue import worker_name
+from rag.ingest.sandbox import ParserProcess
+
+
+def limits() -> ParseLimits:
+    """Return how much one document may cost, by the settings."""
+    return ParseLimits(
+        max_bytes=settings.RAG_MAX_FILE_MB * MEGABYTE,
+        max_decompressed_bytes=settings.RAG_MAX_DECOMPRESSED_MB * MEGABYTE,
+        max_pages=settings.RAG_MAX_PAGES,
+        max_characters=settings.RAG_MAX_CHARACTERS,
+        max_seconds=float(settings.RAG_PARSE_SECONDS),
+        max_memory_bytes=settings.RAG_PARSE_MEMORY_MB * MEGABYTE,
+    )
+
+
+def _embedder() -> Embedder:
+    embedder = active_embedder()
+    if embedder is None:
+        raise IngestFailure("no_embedder")
+    return embedder
+
+
+@contextmanager
+def open_pipeline() -> Iterator[Pipeline]:
+    """Yield a pipeline whose parser child ends with the block."""
+    with ParserProcess(limits()) as parser:
+        yield Pipeline(parser=parser, embedder=_embedder, worker=worker_name())
+
+
+def drain(pipeline: Pipeline, *, should_stop: Callable[[], bool] = lambda: False) -> None:
+    """Read and embed until nothing is left that this process can claim; new documents are read first."""
+    while not should_stop() and (pipeline.read_next() or pipeline.embed_next()):
+        continue
