@@ -16,6 +16,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from mcp_site.worker import seconds_since_alive
+
+WORKER_SILENT_SECONDS = 30.0
 log = structlog.get_logger("mcp.health")
 
 
@@ -66,8 +69,16 @@ def _cache() -> Part:
     return Part(cache.get("health") == "1", form, why)
 
 
+def _worker() -> Part:
+    age = seconds_since_alive()
+    if age is None:
+        return Part(False, "", "no worker has run with this data folder")
+    return Part(age < WORKER_SILENT_SECONDS, "process", f"last sign of life {age:.0f} s ago")
+
+
 register("database", _database)
 register("cache", _cache)
+register("worker", _worker)
 
 
 class HealthView(APIView):

@@ -50,6 +50,7 @@ try:
     LOGIN_WINDOW_SECONDS = env.integer("MCP_LOGIN_WINDOW", 300, low=1)
     TOKEN_DAYS = env.integer("MCP_TOKEN_DAYS", 90, low=1)
     ALLOWED_HOSTS = [*env.words("ALLOWED_HOSTS"), "localhost", "127.0.0.1", "[::1]"]
+    HTTP_TIMEOUT = env.integer("MCP_HTTP_TIMEOUT", 600, low=1)
 
     # Scale
     DATABASE_URL = env.url("DATABASE_URL", schemes=("sqlite", *databases.MONGO_SCHEMES))
@@ -64,6 +65,8 @@ try:
 
     # Documents: limits, each one named in the reason that a refused document shows
     RAG_MAX_FILE_MB = env.integer("RAG_MAX_FILE_MB", 50, low=1)
+    # Several files may come in one request; each is held against RAG_MAX_FILE_MB on its own.
+    MAX_BODY_MB = env.integer("MCP_MAX_BODY_MB", 4 * RAG_MAX_FILE_MB + 8, low=1)
     RAG_MAX_PAGES = env.integer("RAG_MAX_PAGES", 2000, low=1)
     RAG_MAX_CHARACTERS = env.integer("RAG_MAX_CHARACTERS", 10_000_000, low=1)
     RAG_MAX_DECOMPRESSED_MB = env.integer("RAG_MAX_DECOMPRESSED_MB", 200, low=1)
@@ -185,6 +188,8 @@ if PUBLIC_URL:
     ALLOWED_HOSTS.append(urlsplit(PUBLIC_URL).hostname or "")
 # These four ask for TLS, which the default (plain HTTP on the loopback address) has no use for.
 SILENCED_SYSTEM_CHECKS = [] if HTTPS else ["security.W004", "security.W008", "security.W012", "security.W016"]
+if HOST not in ("0.0.0.0", "::", ""):  # noqa: S104
+    ALLOWED_HOSTS.append(f"[{HOST}]" if ":" in HOST else HOST)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],

@@ -40,7 +40,9 @@ def _embedder() -> object:
 
     embedder = active_embedder()
     if embedder is None:
-        return Part(False, active_model(), "the model of the stored vectors cannot run here: manage.py reindex")
+        return Part(
+            False, active_model(), "the model of the stored vectors cannot run here: manage.py reindex"
+        )
     engine = getattr(embedder, "engine", "")
     why = "OPENAI_EMBEDDING_MODEL" if settings.OPENAI_EMBEDDING_MODEL else "default"
     return Part(True, f"{embedder.model_id} {engine}".strip(), why)
