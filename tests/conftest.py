@@ -1,0 +1,85 @@
+"""Everything the tests need before Django loads: a data folder of their own, no outside services, fast hashing.
+
+The suite runs on SQLite unless ``DATABASE_URL`` and ``REDIS_URL`` are set, as ``tests/matrix.py`` does for the second
+half of ``make test``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+DATA_DIR = Path(tempfile.mkdtemp(prefix="mcp-tests-"))
+
+# Set, not set by default: neither the shell nor a .env file of the developer may change what the tests see.
+os.environ |= {
+    "DJANGO_SETTINGS_MODULE": "mcp_site.settings",
+    "MCP_DATA_DIR": str(DATA_DIR),
+    "MCP_DEMO": "0",
+    "HOST": "127.0.0.1",
+    "PORT": "8000",
+    "LOG_LEVEL": "WARNING",
+    "DATABASE_URL": os.environ.get("DATABASE_URL", ""),
+    "REDIS_URL": os.environ.get("REDIS_URL", ""),
+    **dict.fromkeys(
+        (
+            "ALLOWED_HOSTS",
+            "DEBUG",
+            "LOG_FORMAT",
+            "MCP_ADMIN_PASSWORD",
+            "MCP_TRUSTED_PROXIES",
+            "MCP_URL",
+            "MCP_WEBHOOK_ALLOW",
+            "OPENAI_API_KEY",
+            "OPENAI_BASE_URL",
+            "OPENAI_EMBEDDING_MODEL",
+            "OPENAI_MODEL",
+            "SECRET_KEY",
+        ),
+        "",
+    ),
+}
+if WORKER and os.environ["REDIS_URL"]:
+    # One numbered Redis database per process, as pytest-django makes one database per process.
+    os.environ["REDIS_URL"] += f"/{int(WORKER.removeprefix('gw')) + 1}"
+
+
+def _speed_up() -> None:
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    static = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": static}
+
+
+_speed_up()
+
+
+def pytest_report_header() -> str:
+    """Say which database and cache the results are from."""
+    from django.conf import settings
+
+    return f"database: {'MongoDB' if settings.MONGO else 'SQLite'}, cache: {'Redis' if settings.REDIS_URL else 'memory'}"
+
+
+def pytest_unconfigure() -> None:
+    """Remove the data folder of this run."""
+    shutil.rmtree(DATA_DIR, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _clean_state() -> Iterator[None]:
+    """Leave no language and no cached value to the next test."""
+    from django.core.cache import cache
+    from django.utils import translation
+
+    translation.deactivate()
+    yield
+    cache.clear()
+    translation.deactivate()
