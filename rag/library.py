@@ -121,6 +121,7 @@ class Library:
         )
         if not news:
             return
+        index.model_id = index.model_id or active_model()  # the first document decides
         if any(document is None for _, document in news):
             self._rebuild(news[-1][0])
             return

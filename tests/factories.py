@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 
 from rag import services
+from rag.embedding import active_embedder
 from rag.ingest.parsers import ParseLimits, parse
 from rag.ingest.pipeline import Pipeline
 from rag.models import Collection, CollectionReader, Document
@@ -35,7 +36,9 @@ def make_user(username: str = "", *, can_add: bool = False, **values: Any) -> An
     name = username or f"user{next(_numbers)}"
     user = get_user_model().objects.create_user(username=name, password="secret-of-tests", **values)
     if can_add:
-        rights = Permission.objects.filter(codename__in=("add_document", "change_document", "delete_document"))
+        rights = Permission.objects.filter(
+            codename__in=("add_document", "change_document", "delete_document")
+        )
         user.user_permissions.set(list(rights))
         user = get_user_model().objects.get(pk=user.pk)
     return user
@@ -57,8 +60,9 @@ class InProcessParser:
 
 
 def make_pipeline(embedder: Any, worker: str = "test:1") -> Pipeline:
-    """Return a pipeline that reads in this process."""
-    return Pipeline(parser=InProcessParser(), embedder=lambda: embedder, worker=worker)
+    """Return a pipeline that reads in this process and embeds with the shipped embedder."""
+    assert embedder is None or embedder.model_id
+    return Pipeline(parser=InProcessParser(), embedder=active_embedder, worker=worker)
 
 
 def queue_document(user: Any, text: str = BALANCING, **values: Any) -> Document:

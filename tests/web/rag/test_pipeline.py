@@ -166,7 +166,9 @@ def test_the_old_version_answers_until_the_new_one_is_complete(embedder: Any) ->
     old = chunk_texts(document)
     pipeline = make_pipeline(embedder)
 
-    services.replace_document(user=user, document=document, file=io.BytesIO(BACKUP_FR.encode()), filename="b.md")
+    services.replace_document(
+        user=user, document=document, file=io.BytesIO(BACKUP_FR.encode()), filename="b.md"
+    )
     pipeline.read_next()
 
     document.refresh_from_db()
@@ -185,7 +187,9 @@ def test_a_new_version_that_fails_leaves_the_old_one_answering(embedder: Any) ->
     document = ready_document(user, embedder, BALANCING)
     old = chunk_texts(document)
 
-    services.replace_document(user=user, document=document, file=io.BytesIO(b"\x00\x01" * 99), filename="b.md")
+    services.replace_document(
+        user=user, document=document, file=io.BytesIO(b"\x00\x01" * 99), filename="b.md"
+    )
     make_pipeline(embedder).read_next()
 
     document.refresh_from_db()
@@ -200,7 +204,9 @@ def test_replacing_during_the_work_voids_what_the_worker_was_doing(embedder: Any
     pipeline = make_pipeline(embedder)
     pipeline.read_next()
 
-    services.replace_document(user=user, document=document, file=io.BytesIO(BACKUP_FR.encode()), filename="b.md")
+    services.replace_document(
+        user=user, document=document, file=io.BytesIO(BACKUP_FR.encode()), filename="b.md"
+    )
     while pipeline.read_next() or pipeline.embed_next():
         continue
 

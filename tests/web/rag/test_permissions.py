@@ -1,0 +1,109 @@
+"""A user neither finds nor counts what they may not read."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+
+from rag import permissions, selectors, services
+from rag.errors import Forbidden, NotFound
+from rag.library import library
+from rag.search import find
+from tests.factories import BACKUP_FR, BALANCING, make_collection, make_user, ready_document
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "# Secret node\n\nThe vault passphrase rotates on the first Monday of each month."
+
+
+@pytest.fixture
+def shelves(embedder: Any) -> dict[str, Any]:
+    """Return a public document, one for a group, and a user inside and outside of that group."""
+    admin = make_user("admin", is_superuser=True, is_staff=True)
+    group = Group.objects.create(name="operators")
+    inside, outside = make_user("inside"), make_user("outside")
+    inside.groups.add(group)
+    public = make_collection("public", everyone=True)
+    closed = make_collection("closed", groups=(group,))
+    return {
+        "admin": admin,
+        "inside": inside,
+        "outside": outside,
+        "public": ready_document(admin, embedder, BALANCING, collection=public),
+        "closed": ready_document(admin, embedder, SECRET, collection=closed),
+    }
+
+
+def titles(user: Any, query: str) -> list[str]:
+    found = find(query, view=library().view(), scope=permissions.scope(user), top_k=5)
+    return [passage.title for passage in found.passages]
+
+
+def test_search_finds_only_what_the_user_may_read(shelves: dict[str, Any]) -> None:
+    query = "vault passphrase rotates Monday"
+
+    assert "Secret node" in titles(shelves["inside"], query)
+    assert "Secret node" in titles(shelves["admin"], query)
+    assert "Secret node" not in titles(shelves["outside"], query)
+
+
+def test_scores_of_readable_passages_do_not_depend_on_unreadable_ones(
+    shelves: dict[str, Any], embedder: Any
+) -> None:
+    scope = permissions.scope(shelves["outside"])
+    before = find("balance a channel", view=library().view(), scope=scope, top_k=5)
+
+    for number in range(3):
+        text = f"# Hidden {number}\n\nBalance a channel with the balance of channel {number}."
+        ready_document(shelves["admin"], embedder, text, collection=shelves["closed"].collection)
+    after = find("balance a channel", view=library().view(), scope=scope, top_k=5)
+
+    assert [(p.hit.chunk, p.hit.score) for p in after.passages] == [
+        (p.hit.chunk, p.hit.score) for p in before.passages
+    ]
+
+
+def test_lists_counts_and_pages_leave_out_what_is_unreadable(shelves: dict[str, Any]) -> None:
+    outside = shelves["outside"]
+
+    assert [d.title for d in selectors.document_list(outside)] == ["Balancing a channel"]
+    assert selectors.library_status(outside).documents == 1
+    with pytest.raises(NotFound):
+        selectors.document_get(outside, shelves["closed"].pk)
+    with pytest.raises(NotFound):
+        permissions.collection_named(outside, "closed")
+
+
+def test_losing_the_group_takes_effect_at_once(shelves: dict[str, Any]) -> None:
+    inside = shelves["inside"]
+    assert "Secret node" in titles(inside, "vault passphrase")
+
+    inside.groups.clear()
+
+    assert "Secret node" not in titles(inside, "vault passphrase")
+
+
+def test_reading_a_collection_does_not_mean_writing_to_it(shelves: dict[str, Any]) -> None:
+    inside, document = shelves["inside"], shelves["closed"]
+
+    with pytest.raises(Forbidden):
+        services.delete_document(user=inside, document=document)
+    with pytest.raises(Forbidden):
+        services.submit_file(
+            user=inside, file=io.BytesIO(b"# x"), filename="x.md", collection=document.collection
+        )
+
+
+def test_a_user_without_rights_gets_a_private_shelf(shelves: dict[str, Any], embedder: Any) -> None:
+    outside, inside = shelves["outside"], shelves["inside"]
+
+    document = ready_document(outside, embedder, BACKUP_FR)
+
+    assert document.collection.owner == outside
+    assert "Sauvegarder les canaux" in titles(outside, "channel.backup sauvegarde")
+    assert "Sauvegarder les canaux" not in titles(inside, "channel.backup sauvegarde")
+    services.delete_document(user=outside, document=document)
+    assert "Sauvegarder les canaux" not in titles(outside, "channel.backup sauvegarde")
