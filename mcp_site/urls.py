@@ -13,6 +13,7 @@ urlpatterns = [
     path("health", HealthView.as_view(), name="health"),
     path("admin/", admin.site.urls),
     path("api/v1/auth/", include("mcp_site.accounts.api_urls")),
+    path("api/v1/rag/", include("rag.api_urls")),
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", DocsView.as_view(), name="api_docs"),
 ]

@@ -25,8 +25,13 @@ def _connect_errors() -> None:
 
 
 def _connect_rag() -> None:
-    from mcp_site import health, starter
+    from mcp_site import health, starter, worker
+    from rag import tasks
     from rag.starter_data import load_guide
+
+    worker.register(worker.Task("repair", tasks.repair, every_seconds=60))
+    worker.register(worker.Task("ingest", tasks.ingest, every_seconds=0.5))
+    worker.register(worker.Task("sweep", tasks.sweep, every_seconds=3600))
 
     health.register("embedder", _embedder)
     health.register("generator", _generator)
@@ -56,3 +61,10 @@ def _generator() -> object:
     if name == EXTRACTIVE:
         return Part(True, EXTRACTIVE, "no OPENAI_API_KEY and no OPENAI_BASE_URL: answers quote the documents")
     return Part(True, name, "OPENAI_BASE_URL" if settings.OPENAI_BASE_URL else "OPENAI_API_KEY")
+
+
+def start_web() -> None:
+    """Begin what a web process does in the background: load the index and the embedder, follow the corpus."""
+    from rag.library import library
+
+    library().start()

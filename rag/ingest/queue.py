@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 from datetime import timedelta
 
@@ -13,11 +14,13 @@ from rag.models import Document, DocumentStatus
 
 MAX_ATTEMPTS = 3
 LEASE = timedelta(minutes=3)
+_TOKEN = secrets.token_hex(4)
+"""Tells this process from an earlier one that had the same process id, as in a restarted container."""
 
 
 def worker_name() -> str:
-    """Return the name under which this process claims: host and process id."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """Return the name under which this process claims: host, process id and a token of its own."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_TOKEN}"
 
 
 def claim_queued(worker: str) -> Document | None:
@@ -81,10 +84,10 @@ def requeue_expired() -> None:
 
 def _alive(name: str) -> bool:
     try:
-        pid = int(name.rsplit(":", 1)[1])
+        pid = int(name.split(":")[1])
         os.kill(pid, 0)
-    except (ValueError, ProcessLookupError):
+    except (IndexError, ValueError, OverflowError, ProcessLookupError):
         return False
     except PermissionError:
         return True
-    return pid != os.getpid()
+    return pid != os.getpid() or name == worker_name()

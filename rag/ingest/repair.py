@@ -47,8 +47,10 @@ def _announce_missed() -> None:
 
 def _drop_orphans() -> None:
     """Delete versions that neither answer nor wait, unless a worker is at work on their document."""
+    versions = list(DocumentVersion.objects.values_list("pk", "document_id"))
+    # Owners are read after the versions: what was written in between is claimed, or named by its document.
     owners = {pk: (active, pending, claimed) for pk, active, pending, claimed in _owners()}
-    for pk, document in DocumentVersion.objects.values_list("pk", "document_id"):
+    for pk, document in versions:
         active, pending, claimed = owners.get(document, (None, None, ""))
         if pk not in (active, pending) and not claimed:
             delete_versions(DocumentVersion.objects.filter(pk=pk))

@@ -27,6 +27,9 @@ class Command(BaseCommand):
         # Imported here: the Twisted reactor must not be installed in processes that only manage.
         from mcp_site.asgi import application
         from mcp_site.serving import server
+        from mcp_site.wiring import start_web
+
+        start_web()
 
         ipv6 = ":" in settings.HOST
         if options["fd"] is not None:

@@ -80,7 +80,7 @@ def test_a_worker_killed_anywhere_leaves_work_that_the_next_one_completes(
 ) -> None:
     document = queue_document(make_user(is_superuser=True))
     cut_off_at(cut, monkeypatch)
-    killed = make_pipeline(embedder, worker="nohost:1")
+    killed = make_pipeline(embedder, worker="nohost:999999999:x")
     with pytest.raises(Killed):
         while killed.read_next() or killed.embed_next():
             continue
@@ -128,7 +128,7 @@ def cut_off_at(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_claims_of_an_ended_process_are_given_back_at_once() -> None:
     document = queue_document(make_user(is_superuser=True))
-    queue.claim_queued("thishost:999999999")
+    queue.claim_queued("thishost:999999999:x")
 
     released = queue.release_dead("thishost")
 
@@ -140,7 +140,7 @@ def test_claims_of_an_ended_process_are_given_back_at_once() -> None:
 def test_a_document_that_keeps_killing_its_worker_is_given_up() -> None:
     document = queue_document(make_user(is_superuser=True))
     for _ in range(queue.MAX_ATTEMPTS):
-        queue.claim_queued("thishost:999999999")
+        queue.claim_queued("thishost:999999999:x")
         queue.release_dead("thishost")
 
     make_pipeline(None).read_next()
