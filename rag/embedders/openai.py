@@ -221,8 +221,9 @@ def _piece_tokens(piece: str) -> int:
     if piece.isdigit():
         return (len(piece) + 1) // 2
     if piece.isascii():
-        # No word is as long as a key or a hash, of which a model knows no parts.
-        return (len(piece) + 3) // 4 if len(piece) <= 24 else (len(piece) + 1) // 2
+        # Models know few parts of acronyms, of keys and of hashes; no word is as long as the latter.
+        unknown = len(piece) > 24 or (piece.isupper() and len(piece) > 1)
+        return (len(piece) + 1) // 2 if unknown else (len(piece) + 3) // 4
     return (len(piece.encode()) + 1) // 2 if len(piece) > 1 else len(piece.encode())
 
 
