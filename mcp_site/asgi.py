@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
 
-from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mcp_site.settings")
 django_application = get_asgi_application()
 
 
-async def application(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+async def application(
+    scope: MutableMapping[str, Any],
+    receive: Callable[[], Awaitable[Any]],
+    send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+) -> None:
     """Serve HTTP; there is no WebSocket yet, so one is refused without a traceback."""
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 4404, "reason": ""})
         return
-    await django_application(scope, receive, send)
+    await django_application(scope, receive, send)  # type: ignore[arg-type]

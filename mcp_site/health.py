@@ -55,7 +55,7 @@ def _checked(name: str, check: Callable[[], Part]) -> Part:
 def _database() -> Part:
     connection.ensure_connection()
     if settings.MONGO:
-        connection.database.command("ping")
+        connection.database.command("ping")  # type: ignore[attr-defined]  # the MongoDB wrapper's
         return Part(True, "MongoDB", "DATABASE_URL")
     with connection.cursor() as cursor:
         cursor.execute("SELECT sqlite_version()")
@@ -99,7 +99,7 @@ class HealthView(APIView):
         ),
     )
     def get(self, request: Request) -> Response:
-        if not request.user.is_staff:
+        if not getattr(request.user, "is_staff", False):
             return Response({"status": "ok"})
         states = parts()
         status = "ok" if all(part.ok for part in states.values()) else "degraded"

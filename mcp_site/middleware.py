@@ -20,6 +20,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.urls import reverse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
+from django.utils.translation.trans_real import parse_accept_lang_header
 
 log = structlog.get_logger("mcp.access")
 
@@ -129,10 +130,10 @@ def language_of(request: HttpRequest) -> str:
 
 def accepted_language(header: str) -> str:
     """Return our language that an Accept-Language header prefers, "" if it names none of ours."""
-    for code, weight in translation.trans_real.parse_accept_lang_header(header.lower()):
-        base = code.split("-")[0]
+    for code, weight in parse_accept_lang_header(header.lower()):
+        base = code.split("-", 1)[0]
         if weight > 0 and base in dict(settings.LANGUAGES):
-            return base
+            return str(base)
     return ""
 
 

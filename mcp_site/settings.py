@@ -145,6 +145,7 @@ MONGO = databases.is_mongo(DATABASE_URL)
 DEFAULT_AUTO_FIELD = databases.auto_field(DATABASE_URL)
 MIGRATION_MODULES = databases.migration_modules(DATABASE_URL)
 DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"] if MONGO else []
+CACHES: dict[str, dict[str, object]]
 if REDIS_URL:
     CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}}
     CHANNEL_LAYERS = {

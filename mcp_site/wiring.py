@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.conf import settings
 
+from mcp_site.health import Part
+
 
 def connect() -> None:
     """Join the apps; called once when Django is ready."""
@@ -39,8 +41,7 @@ def _connect_rag() -> None:
         starter.register("operator_guide", load_guide)
 
 
-def _embedder() -> object:
-    from mcp_site.health import Part
+def _embedder() -> Part:
     from rag.embedding import active_embedder, active_model
 
     embedder = active_embedder()
@@ -53,8 +54,7 @@ def _embedder() -> object:
     return Part(True, f"{embedder.model_id} {engine}".strip(), why)
 
 
-def _generator() -> object:
-    from mcp_site.health import Part
+def _generator() -> Part:
     from rag.answering import EXTRACTIVE, generator_name
 
     name = generator_name()

@@ -65,7 +65,8 @@ def pytest_report_header() -> str:
     """Say which database and cache the results are from."""
     from django.conf import settings
 
-    return f"database: {'MongoDB' if settings.MONGO else 'SQLite'}, cache: {'Redis' if settings.REDIS_URL else 'memory'}"
+    database = "MongoDB" if settings.MONGO else "SQLite"
+    return f"database: {database}, cache: {'Redis' if settings.REDIS_URL else 'memory'}"
 
 
 def pytest_unconfigure() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import exceptions, generics
+from rest_framework import generics
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from mcp_site.accounts import services, tokens
 from mcp_site.accounts.authentication import BearerAuthentication
-from mcp_site.accounts.models import ApiToken
+from mcp_site.accounts.models import ApiToken, User
 from mcp_site.accounts.serializers import CredentialsSerializer, NewTokenSerializer, TokenSerializer
 
 
@@ -42,6 +42,11 @@ class TokenCreateView(APIView):
         return BearerAuthentication.challenge
 
 
+def _own_tokens(request: Request) -> QuerySet[ApiToken]:
+    # While the API description is made, there is no user.
+    return tokens.tokens_of(request.user) if isinstance(request.user, User) else ApiToken.objects.none()
+
+
 class TokenListView(generics.ListAPIView[ApiToken]):
     """The caller's tokens, without their secrets."""
 
@@ -49,9 +54,7 @@ class TokenListView(generics.ListAPIView[ApiToken]):
 
     def get_queryset(self) -> QuerySet[ApiToken]:
         """Return the tokens that are not revoked, newest first."""
-        if not self.request.user.is_authenticated:
-            raise exceptions.NotAuthenticated
-        return tokens.tokens_of(self.request.user)
+        return _own_tokens(self.request)
 
 
 class TokenDetailView(generics.DestroyAPIView[ApiToken]):
@@ -62,9 +65,7 @@ class TokenDetailView(generics.DestroyAPIView[ApiToken]):
 
     def get_queryset(self) -> QuerySet[ApiToken]:
         """Return the tokens that the caller may revoke."""
-        if not self.request.user.is_authenticated:
-            raise exceptions.NotAuthenticated
-        return tokens.tokens_of(self.request.user)
+        return _own_tokens(self.request)
 
     def perform_destroy(self, instance: ApiToken) -> None:
         """Revoke rather than delete, so that the admin still sees that it was."""

@@ -23,7 +23,7 @@ class User(AbstractUser):
         help_text=_("Language of the pages; empty follows the browser."),
     )
 
-    class Meta(AbstractUser.Meta):
+    class Meta(AbstractUser.Meta):  # type: ignore[name-defined, misc]  # the stubs do not know it
         ordering = ("username",)
 
 

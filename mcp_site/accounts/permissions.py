@@ -33,7 +33,7 @@ class ScopedAccess(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Return whether the call may go on."""
-        if not request.user or not request.user.is_authenticated:
+        if not request.user.is_authenticated:
             return False
         token = request.auth
         return not isinstance(token, ApiToken) or includes(token.scope, needed_scope(request, view))

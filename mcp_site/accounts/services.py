@@ -14,13 +14,13 @@ from mcp_site.limiter import Limit, client_address
 ADDRESS_FACTOR = 10
 
 
-def check_password(*, request: HttpRequest, username: str, password: str) -> User:
+def check_password(*, request: HttpRequest | None, username: str, password: str) -> User:
     """Return the user; raises ``WrongCredentials`` or ``TooManyAttempts``.
 
     Attempts are counted per user and address before the password is looked at, so that many at once are no
     way around; a stranger elsewhere cannot lock out the owner of an account.
     """
-    address = client_address(request)
+    address = client_address(request) if request else ""
     pair, whole = _limits()
     name = username.casefold()
     if wait := max(pair.take(name, address), whole.take(address)):

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import views as auth_views
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
@@ -33,10 +34,10 @@ class LoginView(auth_views.LoginView):
     authentication_form = LoginForm
     redirect_authenticated_user = True
 
-    def form_invalid(self, form: LoginForm) -> HttpResponse:  # type: ignore[override]
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         """Show the page again with its errors."""
         response = super().form_invalid(form)
-        if form.retry_after:
+        if isinstance(form, LoginForm) and form.retry_after:
             response.status_code = 429
             response["Retry-After"] = str(math.ceil(form.retry_after))
         return response
@@ -49,10 +50,10 @@ class PasswordChangeView(auth_views.PasswordChangeView):
     success_url = reverse_lazy("account")
     done = gettext_lazy("Your password was changed. You were logged out everywhere else.")
 
-    def form_valid(self, form: object) -> HttpResponse:  # type: ignore[override]
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         """Save, say so, and go back to the account."""
         messages.success(self.request, self.done)
-        return super().form_valid(form)  # type: ignore[arg-type]
+        return super().form_valid(form)
 
 
 def _account_page(
@@ -89,7 +90,7 @@ def account_language(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         services.choose_language(user=_user(request), language=form.cleaned_data["language"])
     response = redirect("account")
-    response.delete_cookie(settings.LANGUAGE_COOKIE_NAME, samesite=settings.LANGUAGE_COOKIE_SAMESITE)
+    response.delete_cookie(settings.LANGUAGE_COOKIE_NAME, samesite="Lax")
     return response
 
 
@@ -131,6 +132,6 @@ def set_language(request: HttpRequest) -> HttpResponse:
             max_age=YEAR_SECONDS,
             secure=settings.LANGUAGE_COOKIE_SECURE,
             httponly=True,
-            samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+            samesite="Lax",
         )
     return response

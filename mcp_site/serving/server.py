@@ -13,7 +13,7 @@ import threading
 from collections.abc import MutableMapping
 from functools import partial
 from io import BytesIO
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from django.conf import settings
 
@@ -73,8 +73,9 @@ class BoundedRequest(http_protocol.WebRequest):
 
     def take_body(self) -> IO[bytes]:
         """Return the file that holds the body, leaving an empty one in its place."""
-        body, self.content = self.content, BytesIO()
-        return cast(IO[bytes], body)
+        body: IO[bytes] = self.content
+        self.content: IO[bytes] = BytesIO()
+        return body
 
     def process(self) -> Any:
         """Refuse what was too large, else go on."""
