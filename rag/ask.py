@@ -117,16 +117,15 @@ class _Run:
 
     def events(self) -> Iterator[Event]:
         name = cache.key(self.scope, self.query)
-        payload = None
+        payload = self._reused(cache.get(name))
         while payload is None and not self.cancel.cancelled:
-            payload = self._alive(cache.get(name))
-            if payload is not None:
-                self.cached = True
-                break
-            with cache.flights.board(name) as flight:
-                if flight is not None:
-                    payload = yield from self._generate()
-                    flight.payload = payload
+            with cache.flights.board(name) as place:
+                if place.leads:
+                    # It may have landed between the look into the cache and the boarding.
+                    payload = self._reused(cache.get(name)) or (yield from self._generate())
+                    place.flight.payload = payload
+                else:
+                    payload = self._reused(place.flight.payload)
         if payload is None:
             return
         if self.cached:
@@ -143,8 +142,7 @@ class _Run:
             top_k=self.request.top_k or settings.RAG_TOP_K,
             clock=self.watch,
         )
-        if not self.history and (twin := self._alive(cache.similar(self.scope, self.query, found.vector))):
-            self.cached = True
+        if not self.history and (twin := self._reused(cache.similar(self.scope, self.query, found.vector))):
             return twin
         passages = [passage_json(passage) for passage in found.passages]
         yield Retrieved(passages)
@@ -192,12 +190,13 @@ class _Run:
             "nearest": [] if draft.answerable else passages[:5],
         }
 
-    def _alive(self, payload: cache.Payload | None) -> cache.Payload | None:
-        """Return a cached answer only while everything that it quotes or shows still stands."""
+    def _reused(self, payload: cache.Payload | None) -> cache.Payload | None:
+        """Return an earlier answer only while everything that it quotes or shows still stands."""
         if payload is None:
             return None
         shown = {each["chunk"]: each["document"] for each in payload["citations"] + payload["passages"]}
-        return payload if live_documents(self.collections, shown) else None
+        self.cached = live_documents(self.collections, shown)
+        return payload if self.cached else None
 
     def _scope(self, view: View) -> cache.Scope:
         return cache.Scope(

@@ -93,12 +93,20 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class _Flight:
+class Flight:
     """A generation under way; ``payload`` stays None when its leader gave up."""
 
     def __init__(self) -> None:
-        self.done = threading.Event()
+        self.landed = threading.Event()
         self.payload: Payload | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Boarding:
+    """A caller's place on a flight: its leader generates, the others take what it brought."""
+
+    flight: Flight
+    leads: bool
 
 
 class Flights:
@@ -106,45 +114,57 @@ class Flights:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._under_way: dict[str, _Flight] = {}
+        self._under_way: dict[str, Flight] = {}
 
     @contextmanager
-    def board(self, name: str) -> Iterator[_Flight | None]:
-        """Yield a flight to complete for the leader; for the others None, once the leader is done.
+    def board(self, name: str) -> Iterator[Boarding]:
+        """Yield the caller's place; for those who do not lead, once the flight has landed.
 
-        The leader sets ``payload``; leaving without one lets the next caller lead.
+        The leader sets ``flight.payload``; leaving without one lets the next caller lead.
         """
         with self._lock:
             flight = self._under_way.get(name)
             leads = flight is None
             if flight is None:
-                flight = self._under_way[name] = _Flight()
+                flight = self._under_way[name] = Flight()
         if not leads:
-            flight.done.wait(FLIGHT_SECONDS)
-            yield None
+            flight.landed.wait(FLIGHT_SECONDS)
+            yield Boarding(flight, leads=False)
             return
-        other = bool(settings.REDIS_URL) and not cache.add(f"flight:{name}", 1, FLIGHT_SECONDS)
         try:
-            if other and _landed_elsewhere(name):
-                yield None
-            else:
-                yield flight
+            with _only_process(name) as found:
+                flight.payload = found
+                yield Boarding(flight, leads=found is None)
         finally:
             with self._lock:
                 self._under_way.pop(name, None)
-            flight.done.set()
-            if settings.REDIS_URL and not other:
-                cache.delete(f"flight:{name}")
+            flight.landed.set()
 
 
-def _landed_elsewhere(name: str) -> bool:
-    """Return whether another process produced the answer; False when it gave up, or Redis is away."""
+@contextmanager
+def _only_process(name: str) -> Iterator[Payload | None]:
+    """Yield None to the process that shall generate, the answer of another one where that is at it already."""
+    if not settings.REDIS_URL:
+        yield None
+        return
+    mark = f"flight:{name}"
+    if not cache.add(mark, 1, FLIGHT_SECONDS) and (found := _landed_elsewhere(name, mark)):
+        yield found
+        return
+    try:
+        yield None
+    finally:
+        cache.delete(mark)
+
+
+def _landed_elsewhere(name: str, mark: str) -> Payload | None:
+    """Return what another process produced; None when it gave up, or Redis is away."""
     pause = threading.Event()
-    while cache.get(f"flight:{name}"):
-        if get(name):
-            return True
+    while cache.get(mark):
+        if found := get(name):
+            return found
         pause.wait(0.05)
-    return get(name) is not None
+    return get(name)
 
 
 flights = Flights()
