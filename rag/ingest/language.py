@@ -42,6 +42,7 @@ _LANGUAGES_OF: dict[str, tuple[str, ...]] = {}
 for _language, _words in _MARKS.items():
     for _word in _words.split():
         _LANGUAGES_OF[_word] = (*_LANGUAGES_OF.get(_word, ()), _language)
+FUNCTION_WORDS = frozenset(f"{_MARKS['fr']} {_MARKS['en']}".split())
 _WORD = re.compile(r"[^\W\d_]+")
 _SAMPLE = 30_000
 _MIN_SHARE = 0.08

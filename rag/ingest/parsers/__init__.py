@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+
 from rag.ingest.errors import ParseError
 from rag.ingest.parsers.base import MEGABYTE, ParseLimits
 from rag.ingest.parsers.detect import SUFFIXES, Format, detect
-from rag.ingest.parsers.html import parse_html
-from rag.ingest.parsers.markdown import parse_markdown
-from rag.ingest.parsers.text import parse_text
 from rag.values import ParsedDocument
 
-__all__ = ["MEGABYTE", "SUFFIXES", "Format", "ParseError", "ParseLimits", "detect", "parse"]
-
-_PARSERS = {
-    Format.MARKDOWN: parse_markdown,
-    Format.TEXT: parse_text,
-    Format.HTML: parse_html,
-}
+__all__ = ["MEGABYTE", "SUFFIXES", "Format", "ParseError", "ParseLimits", "detect", "load_all", "parse"]
 
 
 def parse(data: bytes, *, filename: str, media_type: str | None, limits: ParseLimits) -> ParsedDocument:
@@ -30,5 +25,19 @@ def parse(data: bytes, *, filename: str, media_type: str | None, limits: ParseLi
         raise ParseError("too_large", {"megabytes": megabytes, "limit": limits.max_bytes // MEGABYTE})
     if not data.strip():
         raise ParseError("empty")
-    parser = _PARSERS[detect(data, filename=filename, media_type=media_type)]
+    parser = _parser(detect(data, filename=filename, media_type=media_type))
     return parser(data, filename=filename, media_type=media_type, limits=limits)
+
+
+def load_all() -> None:
+    """Import every parser, so that the first document does not wait for it."""
+    for format_ in Format:
+        _parser(format_)
+
+
+@cache
+def _parser(format_: Format) -> Callable[..., ParsedDocument]:
+    """Return the parser of a format. Imported late: PDF loads native code that has no place in the web process."""
+    name = format_.name.lower()
+    parser: Callable[..., ParsedDocument] = getattr(import_module(f"{__name__}.{name}"), f"parse_{name}")
+    return parser

@@ -23,7 +23,7 @@ class ParseLimits:
     max_bytes: int = 50 * MEGABYTE
     max_decompressed_bytes: int = 200 * MEGABYTE
     max_pages: int = 2_000
-    max_characters: int = 10_000_000
+    max_characters: int = 5_000_000
     max_seconds: float = 120.0
     """Wall clock and processor time."""
     max_memory_bytes: int = 1024 * MEGABYTE
@@ -68,7 +68,9 @@ def verbatim(text: str) -> str:
 
 def title_from_name(filename: str) -> str:
     """Return a readable title made of a file's name."""
-    return one_line(re.sub(r"[_\s]+", " ", PurePath(filename.replace("\\", "/")).stem))
+    return one_line(
+        re.sub(r"_+|(?<=[^\W\d_])-+(?=[^\W\d_])", " ", PurePath(filename.replace("\\", "/")).stem)
+    )
 
 
 class DocumentBuilder:
@@ -84,10 +86,10 @@ class DocumentBuilder:
         return len(self._blocks)
 
     def add(self, kind: BlockKind, text: str, *, level: int = 0, page: int | None = None) -> None:
-        """Append a block. Prose becomes one line; code and tables keep theirs. Blank text is left out."""
+        """Append a block. Prose becomes one line; code and tables keep theirs. Mere signs are left out."""
         keeps_lines = kind in (BlockKind.CODE, BlockKind.TABLE)
         cleaned = verbatim(text) if keeps_lines else one_line(text)
-        if cleaned.strip():
+        if kind is BlockKind.CODE and cleaned.strip() or any(character.isalnum() for character in cleaned):
             self._append(kind, cleaned, level, page)
 
     def add_lines(self, text: str, *, page: int | None = None) -> None:

@@ -24,7 +24,8 @@ _CONTENTS = re.compile(
 def parse_html(data: bytes, *, filename: str, media_type: str | None, limits: ParseLimits) -> ParsedDocument:
     """Return the main content of a page. Raises ParseError: empty, too_long, damaged."""
     collector = BlockCollector()
-    pieces = main_content(collect(collector, decode(data, media_type=media_type, is_html=True)))
+    found = collect(collector, decode(data, media_type=media_type, is_html=True))
+    pieces = without_contents(main_content(found))
     builder = DocumentBuilder(limits)
     add_pieces(builder, pieces)
     return builder.build(title=_title(collector.title, pieces), filename=filename)
@@ -39,8 +40,8 @@ def collect(collector: BlockCollector, html: str) -> list[Piece]:
 
 
 def add_pieces(builder: DocumentBuilder, pieces: list[Piece]) -> None:
-    """Write the pieces, without tables of contents, into a document."""
-    for piece in without_contents(pieces):
+    """Write the pieces into a document."""
+    for piece in pieces:
         builder.add(piece.kind, piece.text, level=piece.level)
 
 

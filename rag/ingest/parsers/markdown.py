@@ -13,7 +13,7 @@ from markdown_it.token import Token
 from rag.ingest.parsers.base import DocumentBuilder, ParseLimits, clean, one_line, title_from_name
 from rag.ingest.parsers.decoding import decode
 from rag.ingest.parsers.front_matter import FrontMatter, split_front_matter
-from rag.ingest.parsers.html import add_pieces, collect
+from rag.ingest.parsers.html import add_pieces, collect, without_contents
 from rag.ingest.parsers.html_blocks import BlockCollector, Piece
 from rag.ingest.parsers.html_tags import KNOWN
 from rag.ingest.parsers.templating import outside_fences, remove_boxes, resolve_liquid
@@ -23,6 +23,7 @@ _TITLE_KEYS = ("title", "name")
 _SUMMARY_KEYS = ("excerpt", "description", "summary", "abstract", "goal", "objectives")
 _TAG_NAME = re.compile(r"<(/?)([A-Za-z][\w:.-]*)")
 _FOOTNOTE_MARK = re.compile(r"\[\^[^\]\s]+\](?!:)")
+_CONTENTS_MARK = re.compile(r"^\s*(?:\[\[_?toc_?\]\]|\[toc\]|\$\{toc\})\s*$", re.I | re.M)
 _FOOTNOTE = re.compile(r"^\[\^[^\]\s]+\]:[ \t]*", re.M)
 _GENERIC = re.compile(
     r"overview|introduction|readme|getting started|table of contents|contents|home|guide|aperçu|présentation|"
@@ -39,11 +40,11 @@ def parse_markdown(
     """Return the document; the title comes from its head, first heading or file name. Raises ParseError."""
     text = clean(decode(data, media_type=media_type))
     head, body = split_front_matter(text)
-    pieces = collect(BlockCollector(), _render(_prepared(body, head)))
+    pieces = without_contents(collect(BlockCollector(), _render(_prepared(body, head))))
     builder = DocumentBuilder(limits)
     for kind, summary in _summaries(head, body, pieces):
         builder.add(kind, summary)
-    add_pieces(builder, [piece for piece in pieces if any(c.isalnum() for c in piece.text)])
+    add_pieces(builder, pieces)
     return builder.build(title=_head_title(head) or _heading_title(pieces, filename), filename=filename)
 
 
@@ -52,7 +53,7 @@ def _prepared(body: str, head: FrontMatter) -> str:
     page = {key: values[0] for key, values in head.items() if values}
 
     def change(stretch: str) -> str:
-        stretch = remove_boxes(stretch)
+        stretch = _CONTENTS_MARK.sub("", remove_boxes(stretch))
         stretch = resolve_liquid(stretch, page) if head else stretch
         return _FOOTNOTE_MARK.sub("", _FOOTNOTE.sub("\n", stretch)) if "[^" in stretch else stretch
 
