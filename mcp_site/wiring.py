@@ -37,8 +37,7 @@ def _connect_rag() -> None:
 
     health.register("embedder", _embedder)
     health.register("generator", _generator)
-    if settings.DEMO:
-        starter.register("operator_guide", load_guide)
+    starter.register("operator_guide", load_guide)
 
 
 def _embedder() -> Part:
