@@ -52,6 +52,8 @@ class Library:
         self._embedder: Embedder | None = None
         self._embedder_tried = threading.Event()
         self._stop = threading.Event()
+        self._wanted = threading.Event()
+        self._followed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._saved_sequence = -1
 
@@ -65,14 +67,15 @@ class Library:
     def stop(self) -> None:
         """End the background work; waits for the step under way."""
         self._stop.set()
+        self._wanted.set()
         if self._thread is not None:
             self._thread.join()
 
     def view(self, *, patience: float = 1.0) -> View:
         """Return an index that knows all announced changes, or as many as could be read within ``patience`` s."""
-        index = self._index
-        if index is None or index.sequence != current_sequence():
-            self._catch_up(patience)
+        sequence = current_sequence()
+        if self._sequence() != sequence:
+            self._await_sequence(sequence, patience)
         if self._thread is None:
             self._load_embedder()
         else:
@@ -89,6 +92,18 @@ class Library:
         self._load_embedder()
         return self._embedder
 
+    def _sequence(self) -> int:
+        return -1 if self._index is None else self._index.sequence
+
+    def _await_sequence(self, sequence: int, patience: float) -> None:
+        """Catch up, or have the follower do it and wait for it: a search must not carry out a rebuild itself."""
+        if self._thread is None:
+            self._catch_up()
+            return
+        self._wanted.set()
+        with self._followed:
+            self._followed.wait_for(lambda: self._sequence() >= sequence, patience)
+
     def _load_embedder(self) -> None:
         if self._embedder is None or self._embedder.model_id != active_model():
             self._embedder = active_embedder()
@@ -103,15 +118,13 @@ class Library:
             self._embedder_tried.set()
             connections.close_all()
 
-    def _catch_up(self, patience: float = -1) -> None:
-        if not self._writing.acquire(timeout=patience):
-            return
-        try:
+    def _catch_up(self) -> None:
+        with self._writing:
             if self._index is None:
                 self._index = self._load_snapshot()
             self._apply(self._index)
-        finally:
-            self._writing.release()
+        with self._followed:
+            self._followed.notify_all()
 
     def _apply(self, index: EmbeddedIndex) -> None:
         news = list(
@@ -152,10 +165,10 @@ class Library:
         changed_at = saved_at = time.monotonic()
         while True:
             try:
-                before = self._index.sequence if self._index else -1
+                before = self._sequence()
                 self._catch_up()
                 now = time.monotonic()
-                if self._index is not None and self._index.sequence != before:
+                if self._sequence() != before:
                     changed_at = now
                 if now - changed_at > SAVE_QUIET_SECONDS or now - saved_at > SAVE_AT_LEAST_SECONDS:
                     self.save()
@@ -164,7 +177,9 @@ class Library:
                 log.exception("index_not_followed")
             finally:
                 connections.close_all()
-            if self._stop.wait(FOLLOW_SECONDS):
+            self._wanted.wait(FOLLOW_SECONDS)
+            self._wanted.clear()
+            if self._stop.is_set():
                 return
 
     def save(self) -> None:
