@@ -9,6 +9,7 @@ from mcp_site.health import HealthView
 from mcp_site.schema import DocsView, SchemaView
 
 urlpatterns = [
+    path("", include("rag.urls")),
     path("", include("mcp_site.accounts.urls")),
     path("health", HealthView.as_view(), name="health"),
     path("admin/", admin.site.urls),
