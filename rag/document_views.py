@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from rag import permissions, reading, selectors, services
 from rag.errors import Forbidden, NotFound, RagError
-from rag.forms import RagForm, ReplaceForm, TextForm, UrlForm
+from rag.forms import FILE_TYPES, RagForm, ReplaceForm, TextForm, UrlForm
 from rag.models import Collection, DocumentStatus
 from rag.page_views import confirm, is_fragment, page, user_of
 from rag.services import Submitted
@@ -46,6 +46,7 @@ def documents_page(request: HttpRequest) -> HttpResponse:
         "collection": collection,
         "collections": selectors.collections_readable(user),
         "max_bytes": _max_bytes(),
+        "file_types": FILE_TYPES,
     }
     return render(request, "rag/documents.html", context)
 
@@ -196,6 +197,7 @@ def _upload_page(
         "collections": selectors.collections_readable(user_of(request)),
         "writable": {each.pk for each in selectors.collections_writable(user_of(request))},
         "max_bytes": _max_bytes(),
+        "file_types": FILE_TYPES,
     }
     return render(request, "rag/document_upload.html", context, status=status)
 

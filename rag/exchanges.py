@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 else:
     User = Any
 
+LEAD, TAIL = 60, 140
+"""Characters around a quotation that a list of sources shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Why:
@@ -60,6 +63,16 @@ class Source:
     page: int | None
     why: Why | None
     available: bool
+
+    @property
+    def lead(self) -> str:
+        """Return the last words before the quotation."""
+        return self.before if len(self.before) <= LEAD else "…" + self.before[-LEAD:].partition(" ")[2]
+
+    @property
+    def tail(self) -> str:
+        """Return the first words after the quotation."""
+        return self.after if len(self.after) <= TAIL else self.after[:TAIL].rpartition(" ")[0] + "…"
 
 
 @dataclass(frozen=True, slots=True)

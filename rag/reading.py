@@ -28,7 +28,6 @@ class Reading:
     pages: int | None
     part: int
     parts: int
-    highlighted: bool
     moved: bool
     """Whether a place was asked for that this version does not hold."""
     question: UUID | None
@@ -61,7 +60,6 @@ def read(
         pages=reader.pages,
         part=shown,
         parts=len(parts),
-        highlighted=span is not None,
         moved=start is not None and span is None,
         question=question,
         source_link=_web_address(reader.document.source_url),

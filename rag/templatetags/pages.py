@@ -38,6 +38,16 @@ def ago(moment: datetime) -> SafeString:
     """Return how long ago a moment was, with the absolute time and its zone in the title."""
     seconds = (timezone.now() - moment).total_seconds()
     words = _("just now") if seconds < 60 else _("%(time)s ago") % {"time": timesince(moment, depth=1)}
+    return _time(moment, words)
+
+
+@register.simple_tag
+def on_day(moment: datetime) -> SafeString:
+    """Return the day of a moment, with the absolute time and its zone in the title."""
+    return _time(moment, date_format(timezone.localtime(moment), "DATE_FORMAT"))
+
+
+def _time(moment: datetime, words: str) -> SafeString:
     exact = timezone.localtime(moment)
     return format_html(
         '<time datetime="{}" title="{} {}">{}</time>',

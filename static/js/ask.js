@@ -73,6 +73,7 @@ async function showAnswer(item, answer) {
   window.htmx?.process(item);
   localTimes(item);
   form.elements.conversation.value = answer.conversation;
+  box.placeholder = texts.followUp;
   history.replaceState(null, "", texts.conversationUrl.replace(NIL, answer.conversation));
   say(texts.ready);
 }

@@ -61,7 +61,7 @@ function showPreview(link) {
   const title = document.createElement("strong");
   title.textContent = source.querySelector(".source-title").textContent;
   const quote = document.createElement("q");
-  quote.textContent = source.querySelector(".source-quote").textContent;
+  quote.textContent = source.querySelector(".source-quote mark").textContent;
   preview.replaceChildren(title, quote);
   preview.showPopover();
   const place = link.getBoundingClientRect();
