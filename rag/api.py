@@ -227,11 +227,11 @@ class QueryView(APIView):
         def events(cancel: Cancellation) -> Iterator[Event]:
             return ask(asked, cancel)
 
-        response = StreamingHttpResponse(
-            event_stream(events, self._problem), content_type="text/event-stream; charset=utf-8"
+        return StreamingHttpResponse(
+            event_stream(events, self._problem),
+            content_type="text/event-stream; charset=utf-8",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
-        response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        return response
 
     def _asked(self, request: Request) -> AskRequest:
         body = serializers.QuerySerializer(data=request.data)
