@@ -32,6 +32,14 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
         return {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": text}
 
 
+def without_optional_slash(endpoints: list[Any]) -> list[Any]:
+    """Return the endpoints with paths as people call them, where the slash at the end is optional."""
+    return [
+        (path.rstrip("/") if regex.rstrip("$").endswith("/?") else path, regex, method, view)
+        for path, regex, method, view in endpoints
+    ]
+
+
 class SchemaView(SpectacularAPIView):
     """The description, as JSON or YAML."""
 

@@ -12,8 +12,8 @@ class CredentialsSerializer(serializers.Serializer[None]):
 
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=4096, trim_whitespace=False)
-    name = serializers.CharField(max_length=100, required=False, default="")
-    scope = serializers.ChoiceField(TokenScope.choices, required=False, default="")
+    name = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
+    scope = serializers.ChoiceField(TokenScope.choices, required=False, default="", allow_blank=True)
     days = serializers.IntegerField(
         min_value=1, max_value=3650, required=False, default=None, allow_null=True
     )
