@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -67,19 +67,18 @@ def document_upload(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _upload_page(request)
     collection = _collection(request, request.POST.get("collection", ""))
-    files = [file for file in request.FILES.getlist("files") if isinstance(file, UploadedFile)]
+    files = request.FILES.getlist("files")
     if is_fragment(request) and len(files) == 1:
         return _upload_one(request, files[0], collection)
-    results = [_try(lambda file=file: _submit(request, file, collection)) for file in files]
-    problems = [
-        (file.name or "", result)
-        for file, result in zip(files, results, strict=True)
-        if isinstance(result, str)
-    ]
-    _tell(request, [result for result in results if isinstance(result, Submitted)])
-    if problems or not files:
-        return _upload_page(request, problems or [("", _("Choose at least one file."))], status=400)
-    return redirect("documents")
+    problems = [] if files else [("", _("Choose at least one file."))]
+    submitted = []
+    for file in files:
+        try:
+            submitted.append(_submit(request, file, collection))
+        except RagError as error:
+            problems.append((file.name or "", str(error.message)))
+    _tell(request, submitted)
+    return _upload_page(request, problems, status=400) if problems else redirect("documents")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -214,18 +213,11 @@ def _upload_one(request: HttpRequest, file: UploadedFile, collection: Collection
 def _submit(request: HttpRequest, file: UploadedFile, collection: Collection | None) -> Submitted:
     return services.submit_file(
         user=user_of(request),
-        file=file,
+        file=cast(BinaryIO, file),
         filename=file.name or "",
         media_type=file.content_type or "",
         collection=collection,
     )
-
-
-def _try(submit: Callable[[], Submitted]) -> Submitted | str:
-    try:
-        return submit()
-    except RagError as error:
-        return str(error.message)
 
 
 def _submitted(request: HttpRequest, form: RagForm, submit: Callable[..., Submitted]) -> bool:

@@ -106,7 +106,7 @@ def with_query(context: template.Context, **changes: Any) -> str:
             query.pop(name, None)
         else:
             query[name] = str(value)
-    return "?" + query.urlencode()
+    return f"?{query.urlencode()}"
 
 
 @register.filter
