@@ -138,6 +138,7 @@ def _text_format(data: bytes, declared: Format | None, filename: str) -> Format:
 
 _CONTROL = bytes(code for code in range(32) if code not in b"\t\n\x0b\x0c\r\x1b") + b"\x7f"
 _MAX_CONTROL_SHARE = 0.01
+_FEW_CONTROLS = 8
 
 
 def looks_textual(data: bytes) -> bool:
@@ -147,4 +148,4 @@ def looks_textual(data: bytes) -> bool:
     if b"\x00" in data:
         return False
     controls = len(data) - len(data.translate(None, _CONTROL))
-    return controls <= _MAX_CONTROL_SHARE * len(data)
+    return controls <= max(_FEW_CONTROLS, _MAX_CONTROL_SHARE * len(data))

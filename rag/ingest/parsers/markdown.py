@@ -23,7 +23,7 @@ _TITLE_KEYS = ("title", "name")
 _SUMMARY_KEYS = ("excerpt", "description", "summary", "abstract", "goal", "objectives")
 _TAG_NAME = re.compile(r"<(/?)([A-Za-z][\w:.-]*)")
 _FOOTNOTE_MARK = re.compile(r"\[\^[^\]\s]+\](?!:)")
-_CONTENTS_MARK = re.compile(r"^\s*(?:\[\[_?toc_?\]\]|\[toc\]|\$\{toc\})\s*$", re.I | re.M)
+_CONTENTS_MARK = re.compile(r"^[ \t]*(?:\[\[_?toc_?\]\]|\[toc\]|\$\{toc\})[ \t]*$", re.I | re.M)
 _FOOTNOTE = re.compile(r"^\[\^[^\]\s]+\]:[ \t]*", re.M)
 _GENERIC = re.compile(
     r"overview|introduction|readme|getting started|table of contents|contents|home|guide|aperçu|présentation|"

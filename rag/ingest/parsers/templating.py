@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})")
-_COMMENT = re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", re.S)
+_COMMENT = re.compile(r"\{%-?\s*(end)?comment\s*-?%\}")
 _ASSIGN = re.compile(r"\{%-?\s*assign\s+([\w.]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')[^%]*%\}")
 _TAG = re.compile(r"(?P<indent>[ \t]*)\{%-?\s*(?P<name>\w+)(?P<body>.*?)-?%\}", re.S)
 _OUTPUT = re.compile(r"\{\{-?\s*([\w.-]+)?[^{}]*\}\}")
@@ -42,11 +42,24 @@ def resolve_liquid(text: str, page: Mapping[str, str]) -> str:
     The prose parameters of a tag stay as paragraphs: the included template would have shown them.
     """
     values = {f"page.{key}": value for key, value in page.items()}
-    text = _COMMENT.sub("", text)
+    text = _without_comments(text)
     values.update((name, double or single) for name, double, single in _ASSIGN.findall(text))
     text = _TAG.sub(_tag_text, text)
     text = _OUTPUT.sub(lambda match: values.get(match.group(1) or "", ""), text)
     return _ATTRIBUTES.sub("", text)
+
+
+def _without_comments(text: str) -> str:
+    """Return the text outside of comments; one that nothing ends is no comment."""
+    kept: list[str] = []
+    position, opened = 0, -1
+    for match in _COMMENT.finditer(text):
+        if match.group(1) and opened >= 0:
+            kept.append(text[position:opened])
+            position, opened = match.end(), -1
+        elif not match.group(1) and opened < 0:
+            opened = match.start()
+    return "".join((*kept, text[position:]))
 
 
 def _tag_text(match: re.Match[str]) -> str:
