@@ -58,7 +58,29 @@ def _speed_up() -> None:
     settings.STORAGES = {**settings.STORAGES, "staticfiles": static}
 
 
+def _empty_collections(_case: object) -> None:
+    """Empty the MongoDB between tests; what migrations put there (permissions, content types) is kept.
+
+    There are no transactions to roll back, and Django's own flush makes every permission anew, test after test.
+    """
+    from django.db import connection
+
+    kept = {"django_migrations", "django_content_type", "auth_permission"}
+    database = connection.database  # type: ignore[attr-defined]
+    for name in set(database.list_collection_names()) - kept:
+        database[name].delete_many({})
+
+
 _speed_up()
+
+
+def pytest_configure() -> None:
+    """Choose how the database is emptied between tests."""
+    from django.conf import settings
+    from django.test import TransactionTestCase
+
+    if settings.MONGO:
+        TransactionTestCase._fixture_teardown = _empty_collections  # type: ignore[method-assign]
 
 
 def pytest_report_header() -> str:

@@ -1,4 +1,7 @@
-"""Without a login there is the login page, static files and "alive"; nothing else."""
+"""Without a login there is the login page, static files and "alive"; nothing else.
+
+Most tests here have no database: a stranger's request does not reach it.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,6 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
-
-pytestmark = pytest.mark.django_db
 
 OPEN = {"login", "health", "api_token", "set_language"}
 
@@ -77,6 +78,7 @@ def test_static_files_are_not_behind_the_login(client: Client) -> None:
     assert client.get("/static/absent.css").status_code == 404
 
 
+@pytest.mark.django_db
 def test_who_is_no_staff_does_not_enter_the_admin(client: Client, django_user_model: Any) -> None:
     client.force_login(django_user_model.objects.create_user("alice"))
 

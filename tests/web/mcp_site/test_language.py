@@ -10,8 +10,6 @@ from django.test import Client
 from mcp_site.accounts.models import User
 from mcp_site.middleware import accepted_language
 
-pytestmark = pytest.mark.django_db
-
 
 def language(client: Client, path: str = "/login", **headers: str) -> str:
     return str(client.get(path, headers=headers)["Content-Language"])
@@ -44,6 +42,7 @@ def test_the_cookie_wins_over_the_browser(client: Client) -> None:
     assert language(client, **{"Accept-Language": "en"}) == "fr"
 
 
+@pytest.mark.django_db
 def test_the_account_wins_over_the_cookie(client: Client) -> None:
     client.post("/language", {"language": "en"})
     client.force_login(User.objects.create_user("alice", language="fr"))
@@ -51,6 +50,7 @@ def test_the_account_wins_over_the_cookie(client: Client) -> None:
     assert language(client, "/account") == "fr"
 
 
+@pytest.mark.django_db
 def test_the_api_follows_the_accepted_language_first(client: Client) -> None:
     client.force_login(User.objects.create_user("alice", language="fr"))
 
@@ -58,6 +58,7 @@ def test_the_api_follows_the_accepted_language_first(client: Client) -> None:
     assert language(client, "/api/v1/auth/tokens") == "fr"
 
 
+@pytest.mark.django_db
 def test_the_switch_is_remembered_in_the_account(client: Client) -> None:
     user = User.objects.create_user("alice")
     client.force_login(user)
@@ -80,6 +81,7 @@ def test_an_unknown_language_changes_nothing(client: Client) -> None:
     assert not response.cookies
 
 
+@pytest.mark.django_db
 def test_the_account_page_can_go_back_to_the_browsers_language(client: Client) -> None:
     user = User.objects.create_user("alice", language="fr")
     client.force_login(user)

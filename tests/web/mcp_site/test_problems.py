@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from mcp_site import problems, urls
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+pytestmark = pytest.mark.urls(__name__)
 
 SECRET_DETAIL = "the table has no column x"
 
@@ -202,6 +202,7 @@ def test_a_document_is_in_the_language_that_the_caller_accepts(caller: Client, m
         assert response.json()["title"] == translation.gettext(english) != english
 
 
+@pytest.mark.django_db
 def test_pages_show_errors_as_pages(caller: Client, django_user_model: Any) -> None:
     caller.force_login(django_user_model.objects.create_user("alice"))
 

@@ -42,7 +42,6 @@ def test_pages_run_nothing_that_stands_in_the_page_itself(client: Client, path: 
     assert not re.search(r"<[^>]+\sstyle=", page)
 
 
-@pytest.mark.django_db
 def test_every_answer_carries_the_protecting_headers(client: Client) -> None:
     response = client.get("/login")
 
@@ -63,7 +62,6 @@ def test_session_and_csrf_cookies_are_out_of_reach_of_scripts(client: Client) ->
         assert client.cookies[name]["samesite"] == "Lax"
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("given", "kept"),
     [("abc-123_x.Y", True), ("a b", False), ("x" * 65, False), ("a\nb", False), ("", False)],
@@ -75,7 +73,6 @@ def test_a_request_id_is_taken_over_only_if_it_is_harmless(client: Client, given
     assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", response["X-Request-ID"])
 
 
-@pytest.mark.django_db
 def test_the_request_line_of_the_log_has_no_query(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", logger="mcp.access"):
         client.get("/login?q=my+secret+question", headers={"X-Request-ID": "trace-1"})
