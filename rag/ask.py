@@ -6,9 +6,9 @@ thread; ``Cancellation`` ends it from another one when the client leaves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -27,12 +27,8 @@ from rag.models import Collection, Conversation, Question
 from rag.prompts import prompts_hash
 from rag.search import Found, Stopwatch, find
 from rag.selectors import live_documents
+from rag.typing import User
 from rag.values import Passage
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractUser as User
-else:
-    User = Any
 
 log = structlog.get_logger(__name__)
 
@@ -133,7 +129,7 @@ class _Run:
             yield Token(payload["answer"])
         yield Done(self._record(payload))
 
-    def _generate(self) -> Iterator[Event]:
+    def _generate(self) -> Generator[Event, None, cache.Payload | None]:
         self.watch.lap("cache")
         found = find(
             self.query,
@@ -155,7 +151,7 @@ class _Run:
             cache.put(self.scope, self.query, None if self.history else found.vector, payload)
         return payload
 
-    def _composed(self, found: Found) -> Iterator[Event]:
+    def _composed(self, found: Found) -> Generator[Event, None, Draft | None]:
         task = Task(
             question=self.query,
             asked=self.request.question,

@@ -22,7 +22,8 @@ class UsageError(CommandError):
 
 def acting_user(username: str = "") -> Any:
     """Return the named user, else the first administrator, else a user without a password made for scripts."""
-    users = get_user_model().objects
+    model: Any = get_user_model()
+    users = model.objects
     if username:
         user = users.filter(username=username).first()
         if user is None:

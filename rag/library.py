@@ -138,7 +138,8 @@ class Library:
         if any(document is None for _, document in news):
             self._rebuild(news[-1][0])
             return
-        _read_documents(index, list(dict.fromkeys(document for _, document in news)))
+        changed = dict.fromkeys(document for _, document in news if document is not None)
+        _read_documents(index, list(changed))
         index.sequence = news[-1][0]
 
     def _rebuild(self, sequence: int) -> None:

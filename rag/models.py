@@ -7,6 +7,7 @@ from conditional updates whose row count is checked; ``rag.ingest.repair`` compl
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -39,7 +40,7 @@ class Collection(UuidModel):
         verbose_name=_("owner"),
         help_text=_("A private collection: its owner reads and writes it."),
     )
-    groups = models.ManyToManyField(
+    groups: models.ManyToManyField[Any, Any] = models.ManyToManyField(
         "auth.Group", through="CollectionReader", blank=True, verbose_name=_("groups that may read")
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from rag.errors import Forbidden, NotFound
 from rag.models import Collection, Document
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractUser as User
-else:
-    User = Any
+from rag.typing import User
 
 LIBRARY_NAME = "Library"
 """The collection that every signed-in user reads; made with the first document."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from rag.library import View
@@ -106,7 +107,7 @@ class _Row:
 
 def _rows(chunks: Iterable[str], scope: frozenset[UUID]) -> dict[str, _Row]:
     keys = [UUID(chunk) for chunk in chunks]
-    rows = Chunk.objects.filter(pk__in=keys).values_list(
+    rows: Iterable[tuple[Any, ...]] = Chunk.objects.filter(pk__in=keys).values_list(
         "pk",
         "version_id",
         "document__active_version_id",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
@@ -13,12 +12,8 @@ from rag import permissions
 from rag.embedding import active_model
 from rag.errors import NotFound
 from rag.models import Chunk, Collection, Conversation, Document, DocumentStatus, Question
+from rag.typing import User
 from rag.values import Block, BlockKind
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractUser as User
-else:
-    User = Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 import structlog
@@ -29,13 +29,9 @@ from rag.models import (
     SourceKind,
 )
 from rag.storage import Stored
+from rag.typing import User
 from resilience.addresses import AddressPolicy
 from resilience.http import Fetched, OutboundError, fetch
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractUser as User
-else:
-    User = Any
 
 log = structlog.get_logger(__name__)
 

@@ -26,7 +26,8 @@ def load_vectors(model: str, hashes: Iterable[str]) -> dict[str, Vector]:
 
 def missing(model: str, hashes: Sequence[str]) -> set[str]:
     """Return the hashes that have no vector under ``model`` yet."""
-    wanted, found = list(dict.fromkeys(hashes)), set()
+    wanted = list(dict.fromkeys(hashes))
+    found: set[str] = set()
     for start in range(0, len(wanted), BATCH):
         rows = StoredVector.objects.filter(model=model, text_hash__in=wanted[start : start + BATCH])
         found.update(rows.values_list("text_hash", flat=True))

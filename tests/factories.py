@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 
 from rag import services
+from rag.embedders.base import Embedder
 from rag.embedding import active_embedder
 from rag.ingest.parsers import ParseLimits, parse
 from rag.ingest.pipeline import Pipeline
@@ -34,13 +35,14 @@ Copiez ce fichier sur une autre machine après chaque ouverture de canal.
 def make_user(username: str = "", *, can_add: bool = False, **values: Any) -> Any:
     """Return a user with the password "secret-of-tests"; ``can_add`` gives the rights over documents."""
     name = username or f"user{next(_numbers)}"
-    user = get_user_model().objects.create_user(username=name, password="secret-of-tests", **values)
+    users: Any = get_user_model()
+    user = users.objects.create_user(username=name, password="secret-of-tests", **values)
     if can_add:
         rights = Permission.objects.filter(
             codename__in=("add_document", "change_document", "delete_document")
         )
         user.user_permissions.set(list(rights))
-        user = get_user_model().objects.get(pk=user.pk)
+        user = users.objects.get(pk=user.pk)
     return user
 
 
@@ -61,8 +63,13 @@ class InProcessParser:
 
 def make_pipeline(embedder: Any, worker: str = "test:1") -> Pipeline:
     """Return a pipeline that reads in this process and embeds with the shipped embedder."""
-    assert embedder is None or embedder.model_id
-    return Pipeline(parser=InProcessParser(), embedder=active_embedder, worker=worker)
+
+    def shipped() -> Embedder:
+        active = active_embedder()
+        assert active is not None and active.model_id == embedder.model_id
+        return active
+
+    return Pipeline(parser=InProcessParser(), embedder=shipped, worker=worker)
 
 
 def queue_document(user: Any, text: str = BALANCING, **values: Any) -> Document:

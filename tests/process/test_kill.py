@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def run(environment: Mapping[str, str], *arguments: str) -> str:
     ).stdout
 
 
-def rows(environment: Mapping[str, str], query: str) -> list[tuple[object, ...]]:
+def rows(environment: Mapping[str, str], query: str) -> list[Any]:
     with sqlite3.connect(Path(environment["MCP_DATA_DIR"]) / "mcp.sqlite3", timeout=20) as database:
         return database.execute(query).fetchall()
 
@@ -91,7 +92,9 @@ def test_every_document_ends_ready_once_and_whole(tmp_path: Path, environment: d
         killed_in_the_middle(environment, after=dice.randrange(1, 25))
     run(environment, "run_worker", "--once")
 
-    states = dict(rows(environment, "SELECT status, count(*) FROM rag_document GROUP BY status"))
+    states: dict[str, int] = dict(
+        rows(environment, "SELECT status, count(*) FROM rag_document GROUP BY status")
+    )
     assert states == {"ready": DOCUMENTS, "failed": 1}
     versions = rows(environment, "SELECT count(*), count(DISTINCT document_id) FROM rag_documentversion")
     assert versions == [(DOCUMENTS, DOCUMENTS)]

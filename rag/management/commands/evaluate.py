@@ -139,8 +139,9 @@ def _measure(name: str, cases: list[Case], language: str | None, library: TrialL
         )
     if not figures:
         return None
-    means = [sum(column) / len(figures) for column in zip(*figures, strict=True)]
-    return Row(name, len(figures), *means, p50_ms=percentile(times, 50), p95_ms=percentile(times, 95))
+    recall_5, recall_10, mrr, ndcg = (sum(column) / len(figures) for column in zip(*figures, strict=True))
+    p50, p95 = percentile(times, 50), percentile(times, 95)
+    return Row(name, len(figures), recall_5, recall_10, mrr, ndcg, p50, p95)
 
 
 def _answers(cases: Sequence[Case], foreign: Sequence[Case], library: TrialLibrary) -> dict[str, Any]:

@@ -162,6 +162,7 @@ class TestSearch:
         answer = post(api, "search", {"query": QUESTION, "top_k": 3}).json()
 
         first = answer["results"][0]
+        assert document.active_version is not None
         assert first["document"] == str(document.pk)
         assert first["text"] == document.active_version.text[first["start"] : first["end"]]
         assert {"title", "chunk", "heading", "score"} <= first.keys()
@@ -192,6 +193,7 @@ class TestQuery:
         assert answer["answerable"] is True
         assert answer["mode"] == "extractive"
         citation = answer["citations"][0]
+        assert document.active_version is not None
         assert citation["quote"] == document.active_version.text[citation["start"] : citation["end"]]
         assert {"confidence", "model", "cached", "conversation", "id", "timings"} <= answer.keys()
 

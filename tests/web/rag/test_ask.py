@@ -43,7 +43,13 @@ def model(settings: Any) -> Iterator[OpenAIServer]:
 
 
 def result_of(user: Any, question: str, **values: Any) -> dict[str, Any]:
-    return answer(AskRequest(user, question, **values)).result
+    return dict(answer(AskRequest(user, question, **values)).result)
+
+
+def done(events: list[Any]) -> Done:
+    """Return the last event, which is the stored answer."""
+    assert isinstance(events[-1], Done)
+    return events[-1]
 
 
 def assert_quotes_stand(result: dict[str, Any]) -> None:
@@ -181,7 +187,7 @@ class TestWrittenByAModel:
 
         events = list(ask(AskRequest(user, QUESTION)))
 
-        result = events[-1].question.result
+        result = done(events).question.result
         assert result["mode"] == "generative"
         assert [bool(sentence["citations"]) for sentence in result["sentences"]] == [True, False]
         assert sum(isinstance(event, Token) for event in events) >= 2
@@ -192,7 +198,7 @@ class TestWrittenByAModel:
 
         events = list(ask(AskRequest(user, QUESTION)))
 
-        assert not events[-1].question.answerable
+        assert not done(events).question.answerable
         assert "NO_" not in "".join(event.text for event in events if isinstance(event, Token))
 
     def test_with_the_model_away_the_documents_are_quoted_and_it_is_said(

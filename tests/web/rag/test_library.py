@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 
 from rag import permissions, services
 from rag.changes import announce
@@ -150,4 +149,3 @@ def test_another_model_takes_over_in_one_step(embedder: Any) -> None:
     assert after.index.model_id == "renamed"
     assert after.index.counts().chunks_without_vector == 0
     assert after.embedder is None
-    assert settings.DATA_DIR

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from rag import services, storage
 from rag.changes import current_sequence
+from rag.errors import RagError
 from rag.ingest import queue
 from rag.ingest.repair import repair, sweep
 from rag.models import Chunk, CorpusChange, Document, DocumentStatus, DocumentVersion, StoredVector
@@ -31,6 +32,7 @@ def test_a_queued_document_becomes_ready_with_exact_spans(embedder: Any) -> None
     document = ready_document(make_user(is_superuser=True), embedder, BALANCING)
 
     version = document.active_version
+    assert version is not None
     assert document.status == DocumentStatus.READY
     assert document.title == "Balancing a channel"
     assert document.language == "en"
@@ -172,6 +174,7 @@ def test_the_old_version_answers_until_the_new_one_is_complete(embedder: Any) ->
     pipeline.read_next()
 
     document.refresh_from_db()
+    assert document.active_version is not None
     active = document.active_version.chunks.order_by("ordinal").values_list("text", flat=True)
     assert list(active) == old
     while pipeline.embed_next():
@@ -225,7 +228,7 @@ def test_deleting_removes_every_trace(embedder: Any) -> None:
     sweep()
 
     assert current_sequence() > before
-    assert CorpusChange.objects.order_by("-sequence").first().document == document.pk
+    assert CorpusChange.objects.order_by("-sequence")[0].document == document.pk
     counts = [model.objects.count() for model in (Document, DocumentVersion, Chunk, StoredVector)]
     assert counts == [0, 0, 0, 0]
 
@@ -253,7 +256,7 @@ def test_a_file_above_the_limit_is_refused_and_leaves_nothing(settings: Any) -> 
     settings.RAG_MAX_FILE_MB = 1
     user = make_user(is_superuser=True)
 
-    with pytest.raises(services.RagError) as refusal:
+    with pytest.raises(RagError) as refusal:
         services.submit_file(user=user, file=io.BytesIO(b"x" * (2**20 + 1)), filename="big.md")
 
     assert (refusal.value.field, refusal.value.status) == ("file", 413)
