@@ -115,7 +115,8 @@ def _place_scores(passages: Sequence[Passage]) -> dict[str, float]:
     scores = [passage.hit.score for passage in passages]
     low, high = min(scores, default=0.0), max(scores, default=0.0)
     return {
-        passage.hit.chunk: 0.5 / (1 + rank) + 0.5 * ((passage.hit.score - low) / (high - low) if high > low else 1.0)
+        passage.hit.chunk: 0.5 / (1 + rank)
+        + 0.5 * ((passage.hit.score - low) / (high - low) if high > low else 1.0)
         for rank, passage in enumerate(passages)
     }
 
@@ -179,9 +180,9 @@ def _choose(candidates: list[_Candidate], limit: int) -> list[_Candidate]:
 def _repeats(one: _Candidate, other: _Candidate) -> bool:
     if one.passage.hit.document == other.passage.hit.document and _overlap(one, other):
         return True
-    if one.vector is not None and other.vector is not None:
-        if float(one.vector @ other.vector) >= _DUPLICATE_COSINE:
-            return True
+    alike = float(one.vector @ other.vector) if one.vector is not None and other.vector is not None else 0.0
+    if alike >= _DUPLICATE_COSINE:
+        return True
     smaller = min(len(one.terms), len(other.terms))
     return smaller > 0 and len(one.terms & other.terms) / smaller >= _DUPLICATE_SHARE
 
