@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _SPACE = "[ \t\u00a0\u202f]"
@@ -30,7 +31,8 @@ _BLANKS = re.compile(f"{_SPACE}*")
 _OPENING = re.compile(r"[\[【(]")
 _LETTERS = re.compile(r"[^\W\d_]+(?:°|º)?|[°º]")
 _ONLY_MARKER_SIGNS = re.compile(rf"(?:{_SPACE}|[\d,;&/–\-^#.:])*")
-_MAX_HELD = 200
+_MAX_HELD = 600
+"""Longer than the longest marker that is recognised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +120,10 @@ def _numbers(match: re.Match[str], known: int) -> list[int]:
 
 def _certain_length(raw: str) -> int:
     """Return how much of the text so far cannot turn into something else, whatever follows."""
-    end = settled = 0
-    for match in _TOKEN.finditer(raw):
-        settled = match.end()
-    end = len(raw)
-    line = max(raw.rfind("\n") + 1, settled)
-    backtick = raw.find("`", line)
-    if backtick >= 0:
-        end = backtick
-    for opening in _OPENING.finditer(raw, max(settled, len(raw) - _MAX_HELD), end):
+    tokens = list(_TOKEN.finditer(raw))
+    end = _open_backtick(raw, tokens)
+    settled = max((token.end() for token in tokens if token.end() <= end), default=0)
+    for opening in _OPENING.finditer(raw, max(settled, end - _MAX_HELD), end):
         if _may_become_marker(raw[opening.end() : end]):
             end = opening.start()
             break
@@ -135,15 +132,24 @@ def _certain_length(raw: str) -> int:
     return end
 
 
+def _open_backtick(raw: str, tokens: Sequence[re.Match[str]]) -> int:
+    """Return where code begins that may still be closed on this line; markers after it may lie within."""
+    codes = [token.span() for token in tokens if token["code"] is not None]
+    for match in re.finditer("`", raw[raw.rfind("\n") + 1 :]):
+        place = raw.rfind("\n") + 1 + match.start()
+        if not any(start <= place < end for start, end in codes):
+            return place
+    return len(raw)
+
+
 def _may_become_marker(inside: str) -> bool:
     """Return whether a text after an opening bracket can still be the beginning of a marker."""
-    if "†" in inside:
-        return not re.search(r"[\]】\n]", inside)
-    if not _ONLY_MARKER_SIGNS.fullmatch(_LETTERS.sub("", inside)):
+    inside, dagger, note = inside.partition("†")
+    if not _ONLY_MARKER_SIGNS.fullmatch(_LETTERS.sub("", inside)) or re.search(r"[\]】\n]", note):
         return False
     return all(
         any(word.startswith(run[0].lower()) for word in _WORDS)
-        if run.end() == len(inside)
+        if run.end() == len(inside) and not dagger
         else run[0].lower() in _WORDS
         for run in _LETTERS.finditer(inside)
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.embedders.base import Embedder
@@ -249,6 +249,7 @@ def test_many_threads_embed_at_once(server: OpenAIServer) -> None:
     np.testing.assert_allclose(rows, [vector(text) for text in texts], atol=1e-6)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_the_estimate_of_tokens_grows_with_the_text(left: str, right: str) -> None:
     embedding = OpenAIEmbedder(api_key="", model="m")

@@ -4,7 +4,7 @@ import ipaddress
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resilience.addresses import AddressPolicy, is_public, parse_networks
@@ -85,6 +85,7 @@ def test_what_is_no_address_is_not_public(text: str) -> None:
     assert not AddressPolicy(allow=parse_networks(["0.0.0.0/0", "::/0"])).permits(text)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_an_address_that_embeds_another_is_judged_by_it(inner: IPv4Address) -> None:
     number = int(inner)
@@ -96,11 +97,13 @@ def test_an_address_that_embeds_another_is_judged_by_it(inner: IPv4Address) -> N
     assert {is_public(mapped), is_public(nat64), is_public(six_to_four)} == {is_public(inner)}
 
 
+@settings(deadline=None)
 @given(st.ip_addresses())
 def test_text_and_value_are_judged_alike(address: IPv4Address | IPv6Address) -> None:
     assert is_public(str(address)) == is_public(address)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses())
 def test_what_the_standard_library_calls_special_is_never_public(address: IPv4Address | IPv6Address) -> None:
     translated = address in ipaddress.ip_network("64:ff9b::/96") or address in ipaddress.ip_network(
@@ -112,6 +115,7 @@ def test_what_the_standard_library_calls_special_is_never_public(address: IPv4Ad
         assert address.is_global and not address.is_multicast
 
 
+@settings(deadline=None)
 @given(st.sampled_from([10 << 24, 127 << 24, 0xA9FE << 16, 0xC0A8 << 16]), st.integers(0, 0xFFFF))
 def test_no_embedding_opens_a_private_network(network: int, host: int) -> None:
     inner = network | host
