@@ -108,6 +108,11 @@ class PinnedTransport(httpx2.BaseTransport):
         """End the call in progress and all later ones with the code ``cancelled``. From any thread."""
         self._watch.stop()
 
+    @property
+    def aborted(self) -> bool:
+        """Return whether ``abort`` was called; the transport is of no more use then."""
+        return self._watch.stopped
+
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Return the response with its headers read and its body still to come. Raises OutboundError."""
         host = request.url.host
@@ -142,7 +147,7 @@ class _Watch:
     def __init__(self, seconds: float) -> None:
         self._lock = threading.Lock()
         self._stops: dict[int, Callable[[], None]] = {}
-        self._stopped = False
+        self.stopped = False
         self.arm(seconds)
 
     def arm(self, seconds: float) -> None:
@@ -151,13 +156,13 @@ class _Watch:
 
     def stop(self) -> None:
         with self._lock:
-            self._stopped = True
+            self.stopped = True
             for stop in self._stops.values():
                 stop()
 
     def wait(self, limit: float | None = None) -> float:
         """Return how long the next step may block; TimeoutError where nothing is left."""
-        if self._stopped:
+        if self.stopped:
             raise ConnectionAbortedError
         left = self._deadline - time.monotonic()
         if left <= 0:
@@ -176,7 +181,7 @@ class _Watch:
     def register(self, stop: Callable[[], None]) -> Callable[[], None]:
         """Have ``stop`` called on abort; the result undoes that. ConnectionAbortedError if it is too late."""
         with self._lock:
-            if self._stopped:
+            if self.stopped:
                 raise ConnectionAbortedError
             self._stops[id(stop)] = stop
         return lambda: self._forget(stop)
@@ -196,7 +201,7 @@ class _Watch:
             raise self._explained(error, host) from error
 
     def _explained(self, error: Exception, host: str) -> OutboundError:
-        if self._stopped:
+        if self.stopped:
             return OutboundError("cancelled", {"host": host})
         expired = isinstance(error, TimeoutError | httpcore2.TimeoutException)
         if expired or time.monotonic() >= self._deadline:

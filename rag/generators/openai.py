@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator as PyGenerator
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +42,7 @@ class Usage:
 class Generation:
     """An answer while it is written: iterate over it for its pieces, then read how it ended."""
 
-    pieces: Iterator[str]
+    pieces: PyGenerator[str, None, None] = field(init=False, repr=False)
     usage: Usage | None = field(default=None, init=False)
     """None until the end, and where the server does not count."""
     truncated: bool = field(default=False, init=False)
@@ -52,6 +53,10 @@ class Generation:
 
     def __next__(self) -> str:
         return next(self.pieces)
+
+    def close(self) -> None:
+        """Stop: the connection is closed, so that the server stops too. Harmless after the end."""
+        self.pieces.close()
 
 
 class OpenAIGenerator:
@@ -74,13 +79,13 @@ class OpenAIGenerator:
 
         A cancelled or abandoned iteration closes the connection, so that the server stops writing too.
         """
-        generation = Generation(iter(()))
+        generation = Generation()
         generation.pieces = self._pieces(request, cancel, generation)
         return generation
 
     def _pieces(
         self, request: GenerationRequest, cancel: Cancellation, generation: Generation
-    ) -> Iterator[str]:
+    ) -> PyGenerator[str, None, None]:
         clock = _Clock(self._limits)
         try:
             with self._connections.lease(self._limits.total_seconds) as lease:

@@ -62,7 +62,7 @@ def test_first_piece_is_there_while_the_server_still_writes(server: OpenAIServer
 
     assert next(generation) == "First"
 
-    generation.pieces.close()  # type: ignore[attr-defined]
+    generation.close()
     assert server.client_left.wait(10)
 
 
