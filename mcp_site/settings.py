@@ -88,7 +88,6 @@ except EnvError as error:
 
 # Apps
 INSTALLED_APPS = [
-    "daphne",
     "mcp_site.apps.SiteConfig",
     "mcp_site.accounts.apps.AccountsConfig",
     "mcp_site.apps.PortableAdmin",
@@ -230,6 +229,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "servestatic.storage.CompressedManifestStaticFilesStorage"},
 }
+# Images and fonts are compressed already; nobody waits for a source map.
+SERVESTATIC_SKIP_COMPRESS_EXTENSIONS = ("png", "jpg", "gif", "webp", "ico", "woff", "woff2", "gz", "map")
 
 # API
 REST_FRAMEWORK = {

@@ -17,6 +17,8 @@ from mcp_site.accounts.models import User
 
 log = structlog.get_logger("mcp.preparation")
 ADMIN = "admin"
+# Pages of libraries that MCP does not show; to compress them took most of a first start.
+UNUSED_STATIC = ("redoc", "rest_framework")
 
 
 def prepare_database() -> None:
@@ -29,7 +31,7 @@ def prepare_static() -> bool:
     stamp, current = settings.DATA_DIR / "static.stamp", _static_fingerprint()
     if stamp.is_file() and stamp.read_text(encoding="ascii") == current:
         return False
-    call_command("collectstatic", interactive=False, verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=list(UNUSED_STATIC))
     stamp.write_text(current, encoding="ascii")
     return True
 
@@ -37,7 +39,7 @@ def prepare_static() -> bool:
 def _static_fingerprint() -> str:
     files = []
     for finder in get_finders():
-        for name, storage in finder.list([]):
+        for name, storage in finder.list(list(UNUSED_STATIC)):
             status = (storage.path(name), storage.size(name), str(storage.get_modified_time(name)))
             files.append(status)
     return hashlib.sha256(json.dumps(sorted(files)).encode()).hexdigest()
