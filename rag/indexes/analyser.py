@@ -23,7 +23,10 @@ _TOKEN = re.compile(
 _SPECIFICATION = re.compile(r"(bolt|bip|blip|slip|lud|nut)s?[ \-#\u00a0]{0,2}0*(\d{1,4})")
 _THOUSANDS = re.compile(r"\d{1,3}(?:[,\u00a0\u202f ]\d{3})+")
 _ELISION = re.compile(r"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|quoiqu)'(?=\w)")
-_POSSESSIVE = re.compile(r"'s$|s'$")
+_ENDING = re.compile(
+    r"'s$|(?<=s)'$"  # the node's
+    r"|(?<=[a-zéû])-(?:t-)?(?:je|tu|il|ils|elle|elles|on|nous|vous|ce|y|en|le|la|les|lui|leur|moi|ci|là)$"  # peut-il
+)
 _VERSION_NUMBER = re.compile(r"v?(\d+(?:\.\d+)+)")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SEPARATOR = re.compile(r"[^\w]+|_+")
@@ -55,7 +58,8 @@ def _terms(token: str) -> tuple[str, ...]:
     if specification:
         return (specification[1] + specification[2], specification[1])
     shift = _prefix_length(lower)
-    plain, lower = plain[shift:], _POSSESSIVE.sub("", lower[shift:])
+    lower = _ENDING.sub("", lower[shift:])
+    plain = plain[shift : shift + len(lower)]
     if lower.isalpha():
         return _word_terms(plain, lower)
     return _compound_terms(plain, lower)
@@ -78,7 +82,7 @@ def _word_terms(plain: str, lower: str) -> tuple[str, ...]:
 
 def _compound_terms(plain: str, lower: str) -> tuple[str, ...]:
     """Terms of a token that holds more than letters: ``channel.db``, ``--max-cltv``, ``force-close``."""
-    if lower in STOP_WORDS:
+    if lower in STOP_WORDS or lower.endswith("n't"):
         return ()
     version = _VERSION_NUMBER.fullmatch(lower.replace(",", "."))
     if version:
@@ -106,7 +110,7 @@ def _segment_terms(segment: str, *, whole: bool) -> list[str]:
     parts = _parts(segment)
     if _IDENTIFIER.search(lower):
         return [_canonical(lower), *parts] if whole else parts
-    pieces = [piece for piece in _SEPARATOR.split(lower) if piece]
+    pieces = [piece for piece in lower.split("-") if piece.isalpha()]
     return [strip_accents("".join(pieces)), *parts] if len(pieces) == 2 else parts
 
 
@@ -133,7 +137,8 @@ def _canonical(lower: str) -> str:
 
 def _stem(word: str) -> str:
     with _stemmers_lock:
-        stem = _english.stemWord(_french.stemWord(word))
+        # French twice: "close" must meet "closed" and "closing", whose English stem it is.
+        stem = _french.stemWord(_english.stemWord(_french.stemWord(word)))
     return strip_accents(stem)
 
 

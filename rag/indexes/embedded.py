@@ -9,17 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rag.indexes import analyser, lexical, snapshot, storage
 from rag.indexes.base import IndexCounts, SnapshotRefused
-from rag.indexes.state import NO_TERM, IndexState, empty_state
-from rag.indexes.vectors import VectorStore, cosines
-from rag.retrieval import DEFAULT_WEIGHTS, FusionWeights, fuse, top
-from rag.values import Hit, IndexedChunk, Vector
+from rag.indexes.glossary import translations
+from rag.indexes.state import IndexState, empty_state
+from rag.indexes.vectors import VectorStore, centred_cosines, centred_question
+from rag.retrieval import DEFAULT_WEIGHTS, FusionWeights, Ranked, rank
+from rag.values import Hit, IndexedChunk, Matrix, Vector
 
-DEFAULT_PARAMETERS = lexical.Bm25Parameters()
-_CANDIDATES = 100
+DEFAULT_PARAMETERS = lexical.Bm25Parameters(k1=0.9, b=0.6)
+_TRANSLATION_WEIGHT = 0.7
 _COMPACT_ABOVE = 256
 
 
@@ -43,6 +43,7 @@ class EmbeddedIndex:
         self._weights = weights
         self._lexicon: dict[str, int] = {}
         self._vectors = VectorStore()
+        self._question_centres: Matrix | None = None
         self._state = empty_state()
         self._lock = threading.RLock()
         self._loaded = threading.Event()
@@ -91,21 +92,43 @@ class EmbeddedIndex:
         limit: int = 10,
     ) -> list[Hit]:
         """Best passages first; see ``ChunkIndex.search``."""
-        state = self._state
+        state, centres = self._state, self._question_centres
         view = state.visible(collections, language, self._parameters)
-        if not view.count:
+        if not view.statistics.count:
             return []
-        words = lexical.score(state.segments, view, self._query_terms(query), self._parameters)
-        meaning = None
-        if vector is not None and state.matrix.shape[1]:
-            meaning = cosines(state.matrix, vector)
-        return self._ranked(state, view.allowed, words, meaning, limit)
+        words = lexical.score(state.segments, view.statistics, self._words(query), self._parameters)
+        if vector is None or not state.matrix.shape[1]:
+            ranking = rank(words, None, allowed=view.allowed, limit=limit, weights=self._weights)
+            return _hits(state, ranking, None)
+        if centres is None:
+            meaning = state.matrix @ vector
+        else:
+            meaning = centred_cosines(state.matrix, centred_question(vector, centres), view.centring())
+        meaning = np.where(state.has_vector, meaning, np.nan)
+        ranking = rank(
+            words,
+            meaning,
+            allowed=view.allowed,
+            limit=limit,
+            centred=centres is not None,
+            weights=self._weights,
+        )
+        return _hits(state, ranking, vector)
+
+    @property
+    def question_centres(self) -> Matrix | None:
+        """What questions have in common, a row for each language; see ``rag.indexes.vectors``. None: unknown."""
+        return self._question_centres
+
+    @question_centres.setter
+    def question_centres(self, centres: Matrix | None) -> None:
+        self._question_centres = centres
 
     def save(self, path: Path) -> None:
         """Write the index to ``path`` in one piece; readers and a later ``load`` never see half of it."""
         with self._write() as state:
             facts = storage.facts(state, self.model_id, self.sequence)
-            arrays = storage.arrays(state, self._lexicon)
+            arrays = storage.arrays(state, self._lexicon, self._question_centres)
         snapshot.write(path, facts, arrays)
 
     @classmethod
@@ -156,6 +179,8 @@ class EmbeddedIndex:
         self.sequence = int(reader.facts["sequence"])
         arrays = reader.read(storage.lexical_names(reader.facts))
         self._state, self._lexicon = storage.restore(reader.facts, arrays)
+        centres = arrays[storage.CENTRES]
+        self._question_centres = centres if centres.size else None
 
     def _read_vectors(self, reader: snapshot.Reader) -> None:
         state = self._state
@@ -175,47 +200,16 @@ class EmbeddedIndex:
         with self._lock:
             yield self._state
 
-    def _ranked(
-        self,
-        state: IndexState,
-        allowed: lexical.Mask | None,
-        words: lexical.Scores,
-        meaning: NDArray[np.float32] | None,
-        limit: int,
-    ) -> list[Hit]:
-        rows = np.arange(state.size) if allowed is None else np.flatnonzero(allowed)
-        known = state.has_vector
-        cosine = None if meaning is None else np.where(known, meaning, np.nan)[rows]
-        words = words[rows]
-        fused = fuse(words, cosine, self._weights)
-        if cosine is None:
-            fused = np.where(words > 0, fused, -np.inf)
-        lexical_ranks = _ranks(np.where(words > 0, words, -np.inf))
-        vector_ranks = {} if cosine is None else _ranks(np.where(np.isnan(cosine), -np.inf, cosine))
-        hits = []
-        for place in top(fused, limit).tolist():
-            row = int(rows[place])
-            by_words, by_meaning = lexical_ranks.get(place), vector_ranks.get(place)
-            hits.append(
-                Hit(
-                    chunk=state.ids[row].tobytes().hex(),
-                    document=state.document_of(row),
-                    score=float(fused[place]),
-                    lexical_score=float(words[place]) if words[place] > 0 else None,
-                    lexical_rank=by_words,
-                    vector_score=None if cosine is None or not known[row] else float(cosine[place]),
-                    vector_rank=by_meaning,
-                )
-            )
-        return hits
-
-    def _query_terms(self, query: str) -> list[tuple[int, float]]:
-        weights: dict[int, float] = {}
-        for term in analyser.analyse(query):
-            number = self._lexicon.get(term, NO_TERM)
-            if number != NO_TERM:
-                weights[number] = weights.get(number, 0.0) + 1.0
-        return list(weights.items())
+    def _words(self, query: str) -> list[list[tuple[int, float]]]:
+        """The question's words with their translations, as far as any chunk has ever held them."""
+        words = []
+        for term in dict.fromkeys(analyser.analyse(query)):
+            same = [(self._lexicon[term], 1.0)] if term in self._lexicon else []
+            others = [self._lexicon[other] for other in translations(term) if other in self._lexicon]
+            word = same + [(other, _TRANSLATION_WEIGHT) for other in others]
+            if word:
+                words.append(word)
+        return words
 
     def _term_numbers(self, chunk: IndexedChunk) -> list[list[int]]:
         lexicon = self._lexicon
@@ -232,5 +226,19 @@ class EmbeddedIndex:
         self._state = replace(state.merged(), matrix=self._vectors.view(state.size), views={})
 
 
-def _ranks(scores: NDArray[np.floating]) -> dict[int, int]:
-    return {place: rank for rank, place in enumerate(top(scores, _CANDIDATES).tolist(), 1)}
+def _hits(state: IndexState, ranking: Sequence[Ranked], question: Vector | None) -> list[Hit]:
+    rows = np.array([ranked.row for ranked in ranking], np.intp)
+    known = state.has_vector[rows]
+    plain = np.zeros(rows.size) if question is None else state.matrix[rows] @ question
+    return [
+        Hit(
+            chunk=state.ids[ranked.row].tobytes().hex(),
+            document=state.document_of(ranked.row),
+            score=ranked.score,
+            lexical_score=ranked.lexical or None,
+            lexical_rank=ranked.lexical_rank,
+            vector_score=float(plain[place]) if question is not None and known[place] else None,
+            vector_rank=ranked.vector_rank,
+        )
+        for place, ranked in enumerate(ranking)
+    ]

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 FIELDS = ("title", "heading", "body")
 
+Word = Sequence[tuple[int, float]]
+"""What stands for one word of a question: term numbers with weights, of which the best match counts."""
+
 Mask = NDArray[np.bool_]
 Scores = NDArray[np.float64]
 
@@ -115,28 +118,48 @@ def statistics(segments: Sequence[Segment], allowed: Mask | None, parameters: Bm
 def score(
     segments: Sequence[Segment],
     statistics: Statistics,
-    terms: Sequence[tuple[int, float]],
+    words: Sequence[Word],
     parameters: Bm25Parameters,
 ) -> Scores:
-    """BM25 score of every row for ``terms`` (number and weight); 0 for rows without any or not allowed.
+    """BM25 score of every row for ``words``; 0 for rows without any or not allowed.
 
-    The sum of a row runs in the order of ``terms``, so that the same rows score the same to the last bit
-    however they are spread over segments.
+    Sums run in the order of ``words``, so that the same rows score the same to the last bit however they are
+    spread over segments.
     """
-    size = int(statistics.saturation.size)
-    found = _gather(segments, [term for term, _ in terms])
+    scores = np.zeros(statistics.saturation.size)
+    terms = [term for word in words for term in word]
+    found = _gather(segments, [number for number, _ in terms])
     if found is None:
-        return np.zeros(size)
-    term, rows, frequencies = found
+        return scores
+    position, rows, frequencies = found
     if statistics.allowed is not None:
         inside = statistics.allowed[rows]
-        term, rows, frequencies = term[inside], rows[inside], frequencies[:, inside]
-    present = np.bincount(term, minlength=len(terms))
+        position, rows, frequencies = position[inside], rows[inside], frequencies[:, inside]
+    present = np.bincount(position, minlength=len(terms))
     weights = np.log1p((statistics.count - present + 0.5) / (present + 0.5))
     weights *= [weight for _, weight in terms]
     frequency = np.asarray(parameters.weights, np.float64) @ frequencies
-    gains = weights[term] * (frequency / (frequency + statistics.saturation[rows]))
-    return np.bincount(rows, weights=gains, minlength=size).astype(np.float64, copy=False)
+    gains = weights[position] * (frequency / (frequency + statistics.saturation[rows]))
+    _add_words(scores, words, np.cumsum(present).tolist(), rows, gains)
+    return scores
+
+
+def _add_words(
+    scores: Scores, words: Sequence[Word], ends: Sequence[int], rows: NDArray[np.int32], gains: Scores
+) -> None:
+    """Add each word's best gain by row; the postings of the n-th term end at ``ends[n]``."""
+    number = start = 0
+    for word in words:
+        best = scores if len(word) == 1 else np.zeros_like(scores)
+        for _ in word:
+            part = slice(start, ends[number])
+            number, start = number + 1, ends[number]
+            if best is scores:
+                scores[rows[part]] += gains[part]
+            else:
+                best[rows[part]] = np.maximum(best[rows[part]], gains[part])
+        if best is not scores:
+            scores += best
 
 
 def _gather(

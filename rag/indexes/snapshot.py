@@ -1,7 +1,7 @@
 """Files of named numpy arrays with a header, written whole or not at all, checked when read.
 
 Layout: magic, length of the header, header (JSON), then the arrays, each at a multiple of 64 bytes. The
-header carries what the caller wants to know before reading (``facts``) and a CRC-32 of itself and of every array.
+header carries what the caller wants to know before reading (``facts``) and a CRC-32 of itself and each array.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.indexes.lexical import Bm25Parameters, Mask, Segment, Statistics, merge_segments, statistics
+from rag.indexes.vectors import Centring, centring
 from rag.values import IndexedChunk, Matrix
 
-NO_TERM = -1
 _MERGE_RATIO = 2
 _VIEWS_KEPT = 16
 
@@ -35,8 +35,8 @@ class IndexState:
     documents: dict[str, int]
     """Code of each live document."""
     matrix: Matrix
-    views: dict[tuple[frozenset[str] | None, str | None], Statistics] = field(default_factory=dict)
-    """Statistics by what may be seen; filled on demand, harmless to lose."""
+    views: dict[tuple[frozenset[str] | None, str | None], View] = field(default_factory=dict)
+    """By what may be seen; filled on demand, harmless to lose."""
 
     @property
     def size(self) -> int:
@@ -60,12 +60,13 @@ class IndexState:
 
     def visible(
         self, collections: frozenset[str] | None, language: str | None, parameters: Bm25Parameters
-    ) -> Statistics:
-        """Statistics over the rows that a reader of ``collections`` may find."""
+    ) -> View:
+        """What a reader of ``collections`` may find, and the statistics over just that."""
         key = (collections, language)
         found = self.views.get(key)
         if found is None:
-            found = statistics(self.segments, self._allowed(collections, language), parameters)
+            allowed = self._allowed(collections, language)
+            found = View(self, allowed, statistics(self.segments, allowed, parameters))
             if len(self.views) >= _VIEWS_KEPT:
                 self.views.clear()
             self.views[key] = found
@@ -148,6 +149,27 @@ class IndexState:
             document_ids=document_ids,
             documents={document: code for code, document in enumerate(document_ids)},
         )
+
+
+class View:
+    """The rows that a search may find."""
+
+    __slots__ = ("_centring", "_state", "allowed", "statistics")
+
+    def __init__(self, state: IndexState, allowed: Mask | None, statistics: Statistics) -> None:
+        self._state = state
+        self._centring: Centring | None = None
+        self.allowed = allowed
+        """None when all may be found."""
+        self.statistics = statistics
+
+    def centring(self) -> Centring:
+        """Centres of the vectors that may be found; computed once, at the first search by meaning."""
+        if self._centring is None:
+            state = self._state
+            counted = state.has_vector if self.allowed is None else state.has_vector & self.allowed
+            self._centring = centring(state.matrix, counted, state.language_codes)
+        return self._centring
 
 
 def empty_state() -> IndexState:

@@ -16,6 +16,7 @@ from rag.values import Matrix
 
 FORMAT = 1
 MATRIX = "matrix"
+CENTRES = "question_centres"
 _SEGMENT = ("terms", "offsets", "rows", "frequencies", "lengths")
 _COLUMNS = ("live", "has_vector", "ids", "document_codes", "collection_codes", "language_codes")
 
@@ -40,20 +41,21 @@ def check(facts: Mapping[str, Any], model_id: str) -> None:
             raise SnapshotRefused(f"{name} {facts.get(name)} instead of {expected}")
 
 
-def arrays(state: IndexState, lexicon: Mapping[str, int]) -> dict[str, Array]:
+def arrays(state: IndexState, lexicon: Mapping[str, int], centres: Matrix | None) -> dict[str, Array]:
     """Every array of ``state``, the vectors last so that the rest can be read without them."""
     result = {name: getattr(state, name) for name in _COLUMNS}
     result["document_ids"] = _text_bytes(state.document_ids)
     result["lexicon"] = _text_bytes(list(lexicon))
     for number, segment in enumerate(state.segments):
         result.update({f"segment{number}.{name}": getattr(segment, name) for name in _SEGMENT})
+    result[CENTRES] = np.zeros((0, 0), np.float32) if centres is None else centres
     return result | {MATRIX: state.matrix}
 
 
 def lexical_names(facts: Mapping[str, Any]) -> list[str]:
     """Names of the arrays that a lexical search needs."""
     segments = [f"segment{number}.{name}" for number in range(facts["segments"]) for name in _SEGMENT]
-    return [*_COLUMNS, "document_ids", "lexicon", *segments]
+    return [*_COLUMNS, "document_ids", "lexicon", CENTRES, *segments]
 
 
 def restore(facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> tuple[IndexState, dict[str, int]]:

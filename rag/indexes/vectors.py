@@ -1,13 +1,27 @@
-"""Exact nearest passages: one float32 matrix that grows, one product per question. Pure."""
+"""Exact nearest passages: one float32 matrix that grows, one product per question. Pure.
+
+Some embedders (multilingual-e5 among them) squeeze all texts into a narrow cone: what questions have in common,
+and passages of one language, outweighs what tells them apart. Subtracting most of that common part from both
+sides before the cosine is taken ranks better, above all across languages. Related: Mu and Viswanath,
+"All-but-the-Top" (2018); here the centres are those of questions and of the passages that may be found.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.values import Matrix, Vector
 
+CENTRE_SHARE = 0.7
+"""How much of the common part is subtracted."""
+_PRIOR_ROWS = 16
+"""A language with few passages leans on the centre of all of them as if it had so many more."""
 _FIRST_CAPACITY = 256
+
+Floats = NDArray[np.float32]
 
 
 class VectorStore:
@@ -57,6 +71,44 @@ class VectorStore:
         self._matrix = grown
 
 
-def cosines(matrix: Matrix, query: Vector) -> NDArray[np.float32]:
-    """Similarity in [-1, 1] of ``query`` to each row; 0 for a row without a vector. All are L2-normalised."""
-    return matrix @ query
+@dataclass(frozen=True, slots=True)
+class Centring:
+    """What to subtract from passages: a centre for each language, and the length of each row without it."""
+
+    centres: Matrix
+    """Centre of each language's passages, already scaled by the share to subtract, shape (languages, dimension)."""
+    languages: NDArray[np.int32]
+    """Language of each row, an index into ``centres``."""
+    scale: Floats
+    """1 / length of each row after its centre is subtracted; 0 for rows without a vector."""
+
+
+def centring(matrix: Matrix, counted: NDArray[np.bool_], languages: NDArray[np.int32]) -> Centring:
+    """Centres over the rows ``counted``: those that have a vector and may be found."""
+    count = int(languages.max(initial=0)) + 1
+    members = np.zeros((count, matrix.shape[0]), np.float32)
+    members[languages, np.arange(languages.size)] = counted
+    sums, sizes = members @ matrix, members.sum(axis=1, keepdims=True)
+    overall = sums.sum(axis=0) / max(float(sizes.sum()), 1.0)
+    centres = CENTRE_SHARE * (sums + _PRIOR_ROWS * overall) / (sizes + _PRIOR_ROWS)
+    along = (matrix @ centres.T)[np.arange(languages.size), languages]
+    squared = 1 - 2 * along + np.einsum("ij,ij->i", centres, centres)[languages]
+    scale = np.where(counted, 1 / np.sqrt(np.maximum(squared, 1e-6)), 0)
+    return Centring(centres.astype(np.float32), languages, scale.astype(np.float32))
+
+
+def centred_question(vector: Vector, centres: Matrix) -> Vector:
+    """``vector`` without what questions have in common, of length 1; ``centres`` has a row for each language.
+
+    The language is that of the nearest centre: the embedder tells it better than the question's few words.
+    """
+    lengths = np.linalg.norm(centres, axis=1)
+    nearest = int(np.argmax(centres @ vector / np.maximum(lengths, 1e-9)))
+    rest = vector - CENTRE_SHARE * centres[nearest]
+    return np.asarray(rest / max(float(np.linalg.norm(rest)), 1e-9), np.float32)
+
+
+def centred_cosines(matrix: Matrix, question: Vector, passages: Centring) -> Floats:
+    """Cosine of a ``centred_question`` and each row without its centre; 0 for rows without a vector."""
+    offsets = (passages.centres @ question)[passages.languages]
+    return (matrix @ question - offsets) * passages.scale
