@@ -95,10 +95,9 @@ def chunk(
     drafts: list[ChunkDraft] = []
     for group in _groups(_SectionReader(document, sizer).read(), sizer.target, tiny_tokens):
         common = _common([section.path for section in group])
-        for start, end, units in _spans(document.text, group, len(common), sizer):
-            tokens = count_tokens(document.text[start:end])
-            page, kind = units[0].block.page, _main_kind(units)
-            drafts.append(ChunkDraft(len(drafts), start, end, _heading(common), tokens, page, kind))
+        for span in _spans(document.text, group, len(common), sizer):
+            tokens, page, kind = span.tokens + constant, span.units[0].block.page, _main_kind(span.units)
+            drafts.append(ChunkDraft(len(drafts), span.start, span.end, _heading(common), tokens, page, kind))
     return drafts
 
 
@@ -276,24 +275,33 @@ def _main_kind(units: Sequence[_Unit]) -> BlockKind:
     return sizes.most_common(1)[0][0]
 
 
-Span = tuple[int, int, Sequence[_Unit]]
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A chunk to be."""
+
+    start: int
+    end: int
+    units: Sequence[_Unit]
+    tokens: int
 
 
-def _spans(text: str, group: list[_Section], depth: int, sizer: _Sizer) -> Iterator[Span]:
+def _spans(text: str, group: list[_Section], depth: int, sizer: _Sizer) -> Iterator[_Span]:
     """Yield the chunks of a group: several sections are one chunk, a single one is cut."""
     if len(group) > 1:
         units = [unit for section in group for unit in section.units]
-        yield group[0].start_below(depth), units[-1].end, units
+        start, end = group[0].start_below(depth), units[-1].end
+        yield _Span(start, end, units, sizer.tokens(text[start:end]))
         return
     for first, last in _cuts(group[0].units, sizer):
         yield from _fitting(text, group[0].units[first:last], sizer)
 
 
-def _fitting(text: str, units: Sequence[_Unit], sizer: _Sizer) -> Iterator[Span]:
+def _fitting(text: str, units: Sequence[_Unit], sizer: _Sizer) -> Iterator[_Span]:
     """Yield the units as one chunk, or as two or more where the text between them made it too long."""
     start, end = units[0].start, units[-1].end
-    if len(units) == 1 or sizer.tokens(text[start:end]) <= sizer.maximum:
-        yield start, end, units
+    tokens = units[0].tokens if len(units) == 1 else sizer.tokens(text[start:end])
+    if len(units) == 1 or tokens <= sizer.maximum:
+        yield _Span(start, end, units, tokens)
         return
     half = len(units) // 2
     yield from _fitting(text, units[:half], sizer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
 
 from rag.ingest.errors import ParseError
 from rag.ingest.parsers.base import DocumentBuilder, ParseLimits
@@ -14,6 +15,7 @@ _ENOUGH = 500
 """Characters that make a <main> or <article> count as the content of a page."""
 _ENOUGH_SHARE = 0.25
 _MIN_CONTENTS = 3
+_CONTENTS_SHARE = 0.6
 _CONTENTS = re.compile(
     r"(?:table of )?contents?|toc|index|on this page|in this article|"
     r"table des matières|sommaire|sur cette page|dans cet article",
@@ -63,19 +65,18 @@ def _size(pieces: list[Piece]) -> int:
 def without_contents(pieces: list[Piece]) -> list[Piece]:
     """Return the pieces without lists of links into the page: they match every question and answer none."""
     kept: list[Piece] = []
-    position = 0
-    while position < len(pieces):
-        end = position
-        while end < len(pieces) and pieces[end].kind is BlockKind.LIST_ITEM and pieces[end].is_jump:
-            end += 1
-        if end - position >= _MIN_CONTENTS:
-            if kept and kept[-1].kind is BlockKind.HEADING and _CONTENTS.fullmatch(kept[-1].text.strip()):
-                kept.pop()
-        else:
-            end = max(end, position + 1)
-            kept.extend(pieces[position:end])
-        position = end
+    for is_list, group in groupby(pieces, lambda piece: piece.kind is BlockKind.LIST_ITEM):
+        run = list(group)
+        if not (is_list and _is_contents(run)):
+            kept.extend(run)
+        elif kept and kept[-1].kind is BlockKind.HEADING and _CONTENTS.fullmatch(kept[-1].text.strip()):
+            kept.pop()
     return kept
+
+
+def _is_contents(items: list[Piece]) -> bool:
+    jumps = [item for item in items if item.is_jump]
+    return len(jumps) >= _MIN_CONTENTS and _size(jumps) >= _CONTENTS_SHARE * _size(items)
 
 
 def _title(title: str, pieces: list[Piece]) -> str:

@@ -16,6 +16,7 @@ _CONDITIONAL = re.compile(r"<!\[(?!CDATA\[)[^>]*>")
 _PERMALINK = re.compile(r"\s*[¶#🔗]+\s*$")
 _EXPONENT = re.compile(r"[-+−]?(?:\d+|[a-zA-Z])")
 _FOOTNOTE = re.compile(r"[\[(]?(?:\d+|[*†‡])[\])]?")
+_BOLD_HEADING = re.compile(r"[^\n]{2,80}(?<![.:;,])")
 _CELL_SEPARATOR = " | "
 _PARAGRAPH_BREAK = "\x00"
 """Stands in the buffer for <br>; NUL cannot come from a document."""
@@ -90,7 +91,9 @@ class BlockCollector(HTMLParser):
         self._open: Counter[str] = Counter()
         self._hidden = 0
         self._jumping = 0
-        self._jump_weight = 0
+        self._jump_weight = self._bold_weight = 0
+        """Visible characters of the block in links into the page, and in bold."""
+        self._heading_level = 0
         self._buffer: list[str] = []
         self._lists: list[int] = []
         """Next ordinal of each open list; 0 for bullets."""
@@ -137,6 +140,8 @@ class BlockCollector(HTMLParser):
         self._buffer.append(data)
         if self._jumping:
             self._jump_weight += _weight(data)
+        if self._open["strong"] or self._open["b"]:
+            self._bold_weight += _weight(data)
 
     def _zone(self) -> str:
         return self._frames[-1].zone if self._frames else ""
@@ -168,8 +173,8 @@ class BlockCollector(HTMLParser):
             self._buffer.append(_PARAGRAPH_BREAK)
         elif tag == "hr":
             self._flush()
-        elif tag == "img" and len((attributes.get("alt") or "").split()) > 2:
-            self._buffer.append(f" {attributes['alt']} ")
+        elif tag == "img" and self._tables:  # ticks and crosses; elsewhere the text says what matters
+            self._buffer.append(f" {attributes.get('alt') or ''} ")
 
     def _enter(self, tag: str, attributes: dict[str, str | None]) -> None:
         if tag in LISTS:
@@ -226,11 +231,21 @@ class BlockCollector(HTMLParser):
     def _flush(self) -> None:
         """End the block in the buffer."""
         raw = "".join(self._buffer)
-        jump_weight, self._jump_weight = self._jump_weight, 0
+        jump, bold = self._jump_weight, self._bold_weight
+        self._jump_weight = self._bold_weight = 0
         self._buffer.clear()
         for part in self._parts(raw):
             if text := part.strip():
-                self._emit(self._piece(part, is_jump=0 < jump_weight >= _weight(text)))
+                piece = self._piece(part, is_jump=0 < jump >= _weight(text))
+                if 0 < bold >= _weight(text):
+                    self._promote(piece)
+                self._emit(piece)
+
+    def _promote(self, piece: Piece) -> None:
+        """Make a short paragraph all in bold the heading that its author meant."""
+        text = piece.text.strip()
+        if piece.kind is BlockKind.PARAGRAPH and not piece.level and _BOLD_HEADING.fullmatch(text):
+            piece.kind, piece.level = BlockKind.HEADING, min(self._heading_level + 1, max(HEADINGS.values()))
 
     def _parts(self, raw: str) -> list[str]:
         """Return the paragraphs of a block: two line breaks in a row start a new one."""
@@ -248,6 +263,7 @@ class BlockCollector(HTMLParser):
             return Piece(BlockKind.PARAGRAPH, "")
         for tag, level in HEADINGS.items():
             if self._open[tag]:
+                self._heading_level = level
                 return Piece(BlockKind.HEADING, _PERMALINK.sub("", text), level, zone)
         if self._open["pre"]:
             return Piece(BlockKind.CODE, verbatim(text), depth, zone)

@@ -73,6 +73,27 @@ def test_a_table_that_only_arranges_the_page_is_read_as_its_contents() -> None:
     assert rows(parsed) == [("paragraph", 0, "menu"), ("heading", 2, "Head"), ("table", 0, "1 | 2")]
 
 
+def test_a_short_paragraph_in_bold_is_a_heading() -> None:
+    parsed = read(
+        "<h2>Wallets</h2><p><b>Required settings</b></p><p><b>Note:</b> x</p><p><b>So:</b></p><p><b>Stop it.</b></p>"
+    )
+
+    assert rows(parsed)[1:] == [
+        ("heading", 3, "Required settings"),
+        ("paragraph", 0, "Note: x"),
+        ("paragraph", 0, "So:"),
+        ("paragraph", 0, "Stop it."),
+    ]
+
+
+def test_pictures_are_left_out_but_for_signs_in_tables() -> None:
+    parsed = read(
+        "<p><img alt='A nice long description'>Text.</p><table><tr><td>KYC<td><img alt=yes></table>"
+    )
+
+    assert parsed.text == "Text.\n\nKYC | yes"
+
+
 def test_superscripts_stay_apart_from_what_they_raise() -> None:
     parsed = read(
         "<p>2<sup>16</sup> and <i>n<sup>2</sup></i>, 1,000<sup>th</sup>, a claim<sup>[3]</sup>, H<sub>2</sub>O.</p>"
