@@ -154,9 +154,11 @@ def flat_errors(detail: Any, path: str = "") -> dict[str, list[str]]:
     return {path or "non_field_errors": [str(message) for message in messages]}
 
 
-def too_large() -> Problem:
-    """Return the problem of a body above the limit."""
-    return Problem(413, "too_large", _("The request is larger than this installation accepts."))
+def too_large(limit_mib: int | None = None) -> Problem:
+    """Return the problem of a body above the limit, in MiB where it is known."""
+    if limit_mib is None:
+        return Problem(413, "too_large", _("The request is larger than this installation accepts."))
+    return Problem(413, "too_large", _("The request is larger than %(limit)d MiB.") % {"limit": limit_mib})
 
 
 def internal_error() -> Problem:

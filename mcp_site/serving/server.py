@@ -16,11 +16,15 @@ from io import BytesIO
 from typing import IO, Any
 
 from django.conf import settings
+from django.utils import translation
 
 os.environ.setdefault("ASGI_THREADS", "64")  # read by daphne.server as it is imported
 
 from daphne import http_protocol
 from daphne import server as daphne_server
+
+from mcp_site.middleware import accepted_language
+from mcp_site.problems import CONTENT_TYPE, too_large
 
 MEBIBYTE = 2**20
 ANONYMOUS_BODY = 1 * MEBIBYTE
@@ -81,12 +85,13 @@ class BoundedRequest(http_protocol.WebRequest):
         """Refuse what was too large, else go on."""
         if not self.is_too_large():
             return super().process()
-        status, document = 413, {"type": "urn:mcp:problem:too-large", "title": "Too large", "status": 413}
-        document["detail"] = f"The request is larger than {self.body_limit() // MEBIBYTE} MiB."
-        document["errors"] = {}
-        headers = [(b"Content-Type", b"application/problem+json"), (b"Connection", b"close")]
-        self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
-        self.handle_reply({"type": "http.response.body", "body": json.dumps(document).encode()})
+        accepted = self.requestHeaders.getRawHeaders("accept-language") or [""]
+        with translation.override(accepted_language(str(accepted[0])) or settings.LANGUAGE_CODE):
+            problem = too_large(self.body_limit() // MEBIBYTE)
+            body = json.dumps(problem.document(), ensure_ascii=False).encode()
+        headers = [(b"Content-Type", CONTENT_TYPE.encode()), (b"Connection", b"close")]
+        self.handle_reply({"type": "http.response.start", "status": problem.status, "headers": headers})
+        self.handle_reply({"type": "http.response.body", "body": body})
         return None
 
 

@@ -117,11 +117,16 @@ def test_no_answer_tells_which_server_it_is_from(running: Site) -> None:
 
 
 def test_a_large_body_of_a_stranger_is_refused_and_not_kept(running: Site) -> None:
-    response = httpx.post(f"{running.url}/api/v1/auth/token", content=b"x" * (3 * 2**20), timeout=30)
+    response = httpx.post(
+        f"{running.url}/api/v1/auth/token",
+        content=b"x" * (3 * 2**20),
+        headers={"Accept-Language": "fr"},
+        timeout=30,
+    )
 
     assert response.status_code == 413
     assert response.headers["Content-Type"] == "application/problem+json"
-    assert response.json()["detail"] == "The request is larger than 1 MiB."
+    assert response.json()["detail"] == "La requête dépasse 1 Mio."
     assert list((running.data_dir / "tmp").iterdir()) == []
 
 
