@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,7 +12,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from rag.citations import CitationStream, check_answer
-from rag.embedders.base import Embedder
+from rag.embedders.base import Embedder, LocalEmbedder
 from rag.generators.base import Cancellation, GenerationError, GenerationRequest
 from rag.generators.extractive import extract
 from rag.generators.openai import Limits, OpenAIGenerator
@@ -20,7 +20,7 @@ from rag.grounding import assess
 from rag.openai_service import DEFAULT_BASE_URL, Service
 from rag.prompts import is_refusal, may_become_refusal
 from rag.search import Found
-from rag.values import Answer, Evidence, Sentence
+from rag.values import Answer, Evidence, Matrix, Sentence
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +55,11 @@ class Task:
     found: Found
     language: str
     embedder: Embedder | None
+
+    @property
+    def embed_locally(self) -> Callable[[Sequence[str]], Matrix] | None:
+        """Embeds sentences, where that costs no call to the outside for each question."""
+        return self.embedder.embed_passages if isinstance(self.embedder, LocalEmbedder) else None
 
 
 def generator() -> OpenAIGenerator | None:
@@ -101,7 +106,7 @@ def _quoted(task: Task) -> Draft:
         task.question,
         found.passages,
         language=task.language,
-        embed=task.embedder.embed_passages if task.embedder else None,
+        embed=task.embed_locally,
         query_vector=found.vector,
     )
     evidence = assess(
@@ -149,7 +154,13 @@ def _written(
         yield from _spoken(_refused(task, model, quoted))
         return
     yield stream.feed(text[shown:]) + stream.finish()
-    answer = check_answer(text, task.found.passages)
+    answer = check_answer(
+        text,
+        task.found.passages,
+        language=task.language,
+        question=task.question,
+        embed=task.embed_locally,
+    )
     yield Draft(
         answer,
         _supported(quoted.evidence, answer.sentences),

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from rag.embedders.openai import EMBEDDING_ERRORS
 from rag.generators.base import GENERATION_ERRORS
 from rag.ingest.errors import PARSE_ERRORS
 from resilience.http import OUTBOUND_ERRORS
@@ -26,6 +27,9 @@ INGEST_ERRORS: dict[str, str] = {
 
 def explain(code: str, params: Mapping[str, Any]) -> str:
     """Return why a document was not taken in, as a sentence in the active language."""
+    if code == "embedding" and "code" in params:
+        reason = _sentence(EMBEDDING_ERRORS, str(params["code"]), params)
+        return _sentence(INGEST_ERRORS, code, {"reason": reason})
     return _sentence(INGEST_ERRORS, code, params)
 
 

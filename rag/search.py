@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import structlog
+
+from rag.embedders.openai import EmbeddingError
 from rag.library import View
 from rag.models import Chunk
 from rag.values import Hit, Passage, Vector
@@ -25,6 +28,8 @@ class Found:
     incomplete: bool
     """Some chunks have no vector yet, or no embedder is there: meaning was not (fully) searched."""
 
+
+log = structlog.get_logger(__name__)
 
 EVIDENCE_HITS = 30
 
@@ -54,7 +59,7 @@ def find(
 ) -> Found:
     """Return the best passages of the collections in ``scope``; ``language`` restricts to passages in it."""
     clock = clock or Stopwatch()
-    vector = view.embedder.embed_query(query) if view.embedder else None
+    vector = _vector(view, query)
     clock.lap("embed")
     hits = view.index.search(
         query,
@@ -68,6 +73,15 @@ def find(
     clock.lap("rows")
     incomplete = vector is None or view.index.counts().chunks_without_vector > 0
     return Found(tuple(passages), tuple(hits), vector, incomplete)
+
+
+def _vector(view: View, query: str) -> Vector | None:
+    """Return the question's vector; None when no embedder is there, or its server is away: words go on."""
+    try:
+        return view.embedder.embed_query(query) if view.embedder else None
+    except EmbeddingError as error:
+        log.warning("question_not_embedded", code=error.code)
+        return None
 
 
 def _passages(hits: list[Hit], scope: frozenset[UUID], top_k: int) -> list[Passage]:

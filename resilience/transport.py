@@ -23,6 +23,7 @@ import httpcore2
 import httpx2
 
 from resilience.addresses import AddressPolicy
+from resilience.texts import gettext_noop
 
 Resolver = Callable[[str, int], Sequence[str]]
 """(host, port) -> addresses as text; raises OSError where the name is unknown."""
@@ -34,18 +35,20 @@ IDLE_SECONDS = 30.0
 
 # The keys are the codes, the values English message ids; the Django side passes them through gettext.
 OUTBOUND_ERRORS: dict[str, str] = {
-    "url": "This is not a valid http or https address.",
-    "credentials": "An address must not contain a user name or a password.",
-    "refused_address": "%(host)s is not on the public internet and is not called.",
-    "dns": "The name %(host)s could not be found.",
-    "connect": "%(host)s does not accept the connection.",
-    "tls": "No secure connection to %(host)s: its certificate or its settings cannot be trusted.",
-    "timeout": "%(host)s did not answer completely within %(seconds)s seconds.",
-    "too_large": "The answer of %(host)s is larger than %(limit)s bytes.",
-    "redirect": "%(host)s redirects too often, or to an address that is not valid.",
-    "status": "%(host)s answered with status %(status)s.",
-    "protocol": "%(host)s broke off, or did not answer in valid HTTP.",
-    "cancelled": "The call to %(host)s was cancelled.",
+    "url": gettext_noop("This is not a valid http or https address."),
+    "credentials": gettext_noop("An address must not contain a user name or a password."),
+    "refused_address": gettext_noop("%(host)s is not on the public internet and is not called."),
+    "dns": gettext_noop("The name %(host)s could not be found."),
+    "connect": gettext_noop("%(host)s does not accept the connection."),
+    "tls": gettext_noop(
+        "No secure connection to %(host)s: its certificate or its settings cannot be trusted."
+    ),
+    "timeout": gettext_noop("%(host)s did not answer completely within %(seconds)s seconds."),
+    "too_large": gettext_noop("The answer of %(host)s is larger than %(limit)s bytes."),
+    "redirect": gettext_noop("%(host)s redirects too often, or to an address that is not valid."),
+    "status": gettext_noop("%(host)s answered with status %(status)s."),
+    "protocol": gettext_noop("%(host)s broke off, or did not answer in valid HTTP."),
+    "cancelled": gettext_noop("The call to %(host)s was cancelled."),
 }
 
 _NETWORK_ERRORS = (

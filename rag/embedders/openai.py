@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 from rag.generators.base import GENERATION_ERRORS
 from rag.openai_service import DEFAULT_BASE_URL, Connections, Service, explain_failure
 from rag.values import Matrix, Vector
+from resilience.texts import gettext_noop
 from resilience.transport import Resolver, system_resolver
 
 # The keys are the codes, the values English message ids; the Django side passes them through gettext.
 EMBEDDING_ERRORS: dict[str, str] = {
     **{code: GENERATION_ERRORS[code] for code in ("unreachable", "unauthorized", "quota", "rate_limited")},
     **{code: GENERATION_ERRORS[code] for code in ("rejected", "server", "protocol")},
-    "timeout": "The model at %(host)s did not embed the texts within %(seconds)s seconds.",
-    "unknown_model": "%(host)s does not know the model %(model)s (OPENAI_EMBEDDING_MODEL).",
-    "context": "A passage is too long for the model %(model)s.",
-    "dimension": "The model %(model)s gave vectors of %(found)s numbers where %(expected)s were expected.",
+    "timeout": gettext_noop("The model at %(host)s did not embed the texts within %(seconds)s seconds."),
+    "unknown_model": gettext_noop("%(host)s does not know the model %(model)s (OPENAI_EMBEDDING_MODEL)."),
+    "context": gettext_noop("A passage is too long for the model %(model)s."),
+    "dimension": gettext_noop(
+        "The model %(model)s gave vectors of %(found)s numbers where %(expected)s were expected."
+    ),
 }
 
 _KNOWN_MAX_TOKENS = (("text-embedding-", 8191), ("bge-m3", 8192), ("nomic-embed", 2048))

@@ -8,26 +8,27 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from rag.values import Passage
+from resilience.texts import gettext_noop
 
 Mode = Literal["extractive", "generative"]
 
 # The keys are the codes, the values English message ids; the Django side passes them through gettext.
 GENERATION_ERRORS: dict[str, str] = {
-    "cancelled": "The answer was cancelled.",
-    "timeout": "The model at %(host)s did not finish within %(seconds)s seconds.",
-    "first_token": "The model at %(host)s did not begin to answer within %(seconds)s seconds.",
-    "unreachable": "The model's server %(host)s cannot be reached.",
-    "unauthorized": "%(host)s refuses the API key (OPENAI_API_KEY).",
-    "quota": "The account at %(host)s has no credit left.",
-    "rate_limited": "%(host)s receives too many requests at the moment.",
-    "unknown_model": "%(host)s does not know the model %(model)s (OPENAI_MODEL).",
-    "context": "The passages are too long for the model %(model)s.",
-    "rejected": "%(host)s rejected the request (status %(status)s).",
-    "filtered": "%(host)s withheld the answer because of its content rules.",
-    "server": "%(host)s failed (status %(status)s).",
-    "protocol": "%(host)s did not answer in the OpenAI protocol.",
-    "incomplete": "%(host)s broke off in the middle of the answer.",
-    "empty": "The model %(model)s answered nothing.",
+    "cancelled": gettext_noop("The answer was cancelled."),
+    "timeout": gettext_noop("The model at %(host)s did not finish within %(seconds)s seconds."),
+    "first_token": gettext_noop("The model at %(host)s did not begin to answer within %(seconds)s seconds."),
+    "unreachable": gettext_noop("The model's server %(host)s cannot be reached."),
+    "unauthorized": gettext_noop("%(host)s refuses the API key (OPENAI_API_KEY)."),
+    "quota": gettext_noop("The account at %(host)s has no credit left."),
+    "rate_limited": gettext_noop("%(host)s receives too many requests at the moment."),
+    "unknown_model": gettext_noop("%(host)s does not know the model %(model)s (OPENAI_MODEL)."),
+    "context": gettext_noop("The passages are too long for the model %(model)s."),
+    "rejected": gettext_noop("%(host)s rejected the request (status %(status)s)."),
+    "filtered": gettext_noop("%(host)s withheld the answer because of its content rules."),
+    "server": gettext_noop("%(host)s failed (status %(status)s)."),
+    "protocol": gettext_noop("%(host)s did not answer in the OpenAI protocol."),
+    "incomplete": gettext_noop("%(host)s broke off in the middle of the answer."),
+    "empty": gettext_noop("The model %(model)s answered nothing."),
 }
 
 

@@ -20,6 +20,7 @@ from django.db import transaction
 from rag import storage
 from rag.changes import announce
 from rag.embedders.base import Embedder
+from rag.embedders.openai import EmbeddingError
 from rag.errors import IngestFailure
 from rag.ingest import queue
 from rag.ingest.chunking import chunk
@@ -33,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 EMBED_BATCH = 32
 """Chunks a step: about a second of work, after which newly queued documents are read first."""
+PAUSE_SECONDS = 5.0
 READ_PROGRESS = 10
 """Percent that reading counts for; the rest is embedding."""
 
@@ -72,6 +74,8 @@ class Pipeline:
             self._embed(document)
         except IngestFailure as error:
             self._fail(document, error.code, error.params)
+        except EmbeddingError as error:
+            self._try_later(document, error)
         except Exception as error:
             log.exception("embedding_failed", document=str(document.pk))
             self._fail(document, "embedding", {"reason": type(error).__name__})
@@ -134,6 +138,14 @@ class Pipeline:
         queue.release(document, self._worker, **done)
         _drop_leftovers(document, keep=version)
         log.info("document_ready", document=str(document.pk), chunks=chunks)
+
+    def _try_later(self, document: Document, error: EmbeddingError) -> None:
+        """A server that is away for a while costs a pause, one that stays away the document's vectors."""
+        log.warning("embedding_failed", document=str(document.pk), code=error.code)
+        if document.attempts < queue.MAX_ATTEMPTS:
+            queue.postpone(document, self._worker, PAUSE_SECONDS * 2**document.attempts)
+        else:
+            self._fail(document, "embedding", {**error.params, "code": error.code})
 
     def _fail(self, document: Document, code: str, params: dict[str, object]) -> None:
         changes = {"status": DocumentStatus.FAILED, "error_code": code, "error_params": params}

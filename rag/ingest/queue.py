@@ -61,6 +61,13 @@ def release(document: Document, worker: str, **changes: object) -> bool:
     return advance(document, worker, claimed_by="", claimed_until=None, updated_at=timezone.now(), **changes)
 
 
+def postpone(document: Document, worker: str, seconds: float) -> bool:
+    """Return whether the claim still held; if so nobody claims the document again before ``seconds`` are over."""
+    until = timezone.now() + timedelta(seconds=seconds)
+    mine = Document.objects.filter(pk=document.pk, claimed_by=worker, deleted_at__isnull=True)
+    return mine.update(claimed_by="postponed", claimed_until=until) == 1
+
+
 def release_dead(host: str | None = None) -> int:
     """Return how many claims of ended processes of this host were given back; a lease need not be waited for."""
     host, released = host or socket.gethostname(), 0
