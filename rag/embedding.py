@@ -9,12 +9,15 @@ import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from rag.embedders.base import Embedder
+from rag.embedders.base import Embedder, LocalEmbedder
+from rag.indexes.questions import question_centres
 from rag.models import CorpusState
+from rag.values import Matrix
 
 log = structlog.get_logger(__name__)
 _lock = threading.Lock()
 _loaded: dict[str, Embedder] = {}
+_centres: dict[str, Matrix] = {}
 
 
 def configured_embedder() -> Embedder:
@@ -32,6 +35,16 @@ def embedder_for(model_id: str) -> Embedder | None:
     with _lock:
         local = _load("local")
     return local if local.model_id == model_id else None
+
+
+def centres_of(embedder: Embedder) -> Matrix | None:
+    """Return what questions have in common under a local model, computed once a process; None for others."""
+    if not isinstance(embedder, LocalEmbedder):
+        return None
+    with _lock:
+        if embedder.model_id not in _centres:
+            _centres[embedder.model_id] = question_centres(embedder.embed_query)
+        return _centres[embedder.model_id]
 
 
 def active_model() -> str:

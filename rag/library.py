@@ -20,7 +20,7 @@ from django.db import connections
 
 from rag.changes import current_sequence
 from rag.embedders.base import Embedder
-from rag.embedding import active_embedder, active_model
+from rag.embedding import active_embedder, active_model, centres_of
 from rag.indexes.base import SnapshotRefused
 from rag.indexes.embedded import EmbeddedIndex
 from rag.models import Chunk, CorpusChange, Document
@@ -84,8 +84,11 @@ class Library:
         if index is None:
             return View(EmbeddedIndex(), None)
         embedder = self._embedder
-        fits = embedder is not None and embedder.model_id == index.model_id
-        return View(index, embedder if fits else None)
+        if embedder is None or embedder.model_id != index.model_id:
+            return View(index, None)
+        if index.question_centres is None:
+            index.question_centres = centres_of(embedder)
+        return View(index, embedder)
 
     def embedder(self) -> Embedder | None:
         """Return the embedder of the corpus, loading it if need be; None when this machine cannot run it."""
@@ -112,6 +115,8 @@ class Library:
     def _warm_up(self) -> None:
         try:
             self._load_embedder()
+            if self._embedder is not None:
+                centres_of(self._embedder)
         except Exception:  # answers go on by words; the log and /health say why
             log.exception("embedder_unavailable")
         finally:

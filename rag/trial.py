@@ -16,6 +16,7 @@ import numpy as np
 from django.conf import settings
 
 from rag.embedders.base import Embedder
+from rag.embedding import centres_of
 from rag.indexes.embedded import EmbeddedIndex
 from rag.ingest.chunking import chunk
 from rag.ingest.parsers import SUFFIXES, ParseError, ParseLimits, parse
@@ -119,6 +120,7 @@ class TrialLibrary:
     def __init__(self, embedder: Embedder) -> None:
         self.embedder = embedder
         self.index = EmbeddedIndex(embedder.model_id)
+        self.index.question_centres = centres_of(embedder)
         self._passages: dict[str, Passage] = {}
         self.names: dict[str, str] = {}
         self.languages: dict[str, str] = {}
