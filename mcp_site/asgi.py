@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, cast
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mcp_site.settings")
 django_application = get_asgi_application()
+
+from mcp_site.serving.admission import Admission, Application  # noqa: E402 - Django has to be set up first
+
+http_application = Admission(cast(Application, django_application))
 
 
 async def application(
@@ -22,4 +26,4 @@ async def application(
         await receive()
         await send({"type": "websocket.close", "code": 4404, "reason": ""})
         return
-    await django_application(scope, receive, send)  # type: ignore[arg-type]
+    await http_application(scope, receive, send)
