@@ -14,8 +14,8 @@ from rag.indexes import analyser, lexical, snapshot, storage
 from rag.indexes.base import IndexCounts, SnapshotRefused
 from rag.indexes.glossary import translations
 from rag.indexes.state import IndexState, empty_state
-from rag.indexes.vectors import VectorStore, centred_cosines, centred_question
-from rag.retrieval import DEFAULT_WEIGHTS, FusionWeights, Ranked, rank
+from rag.indexes.vectors import VectorStore, centred_cosines, centred_question, similarities
+from rag.retrieval import DEFAULT_WEIGHTS, FusionWeights, Meaning, Ranked, rank
 from rag.values import Hit, IndexedChunk, Matrix, Vector
 
 DEFAULT_PARAMETERS = lexical.Bm25Parameters(k1=0.9, b=0.6)
@@ -98,21 +98,13 @@ class EmbeddedIndex:
             return []
         words = lexical.score(state.segments, view.statistics, self._words(query), self._parameters)
         if vector is None or not state.matrix.shape[1]:
-            ranking = rank(words, None, allowed=view.allowed, limit=limit, weights=self._weights)
-            return _hits(state, ranking, None)
-        if centres is None:
-            meaning = state.matrix @ vector
+            vector = meaning = None
+        elif centres is None:
+            meaning = Meaning(similarities(state.matrix, vector), state.known)
         else:
-            meaning = centred_cosines(state.matrix, centred_question(vector, centres), view.centring())
-        meaning = np.where(state.has_vector, meaning, np.nan)
-        ranking = rank(
-            words,
-            meaning,
-            allowed=view.allowed,
-            limit=limit,
-            centred=centres is not None,
-            weights=self._weights,
-        )
+            cosines = centred_cosines(state.matrix, centred_question(vector, centres), view.centring())
+            meaning = Meaning(cosines, state.known, centred=True)
+        ranking = rank(words, meaning, allowed=view.allowed, limit=limit, weights=self._weights)
         return _hits(state, ranking, vector)
 
     @property
@@ -125,8 +117,12 @@ class EmbeddedIndex:
         self._question_centres = centres
 
     def save(self, path: Path) -> None:
-        """Write the index to ``path`` in one piece; readers and a later ``load`` never see half of it."""
+        """Write the index to ``path`` in one piece; readers and a later ``load`` never see half of it.
+
+        It is a moment without writes, hence the time to join the segments, too.
+        """
         with self._write() as state:
+            self._state = state = state.merged(completely=True)
             facts = storage.facts(state, self.model_id, self.sequence)
             arrays = storage.arrays(state, self._lexicon, self._question_centres)
         snapshot.write(path, facts, arrays)
@@ -223,7 +219,8 @@ class EmbeddedIndex:
         if dead > max(_COMPACT_ABOVE, state.size // 4):
             self._vectors = self._vectors.compacted(state.live)
             state = state.compacted()
-        self._state = replace(state.merged(), matrix=self._vectors.view(state.size), views={})
+        self._state = replace(state, matrix=self._vectors.view(state.size), views={})
+        self._state = self._state.merged()
 
 
 def _hits(state: IndexState, ranking: Sequence[Ranked], question: Vector | None) -> list[Hit]:

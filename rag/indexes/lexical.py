@@ -52,6 +52,10 @@ class Segment:
         """Number of rows."""
         return int(self.lengths.shape[1])
 
+    def counts(self, places: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Number of postings of the terms at ``places``."""
+        return self.offsets[places + 1] - self.offsets[places]
+
     @property
     def postings(self) -> int:
         """Number of postings."""
@@ -166,24 +170,28 @@ def _gather(
     segments: Sequence[Segment], terms: Sequence[int]
 ) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.uint8]] | None:
     """Postings of ``terms`` as (position in ``terms``, row, frequencies), by term and then by row."""
-    pieces: list[tuple[int, int, NDArray[np.int32], NDArray[np.uint8]]] = []
+    wanted = np.array(terms, np.int32)
+    pieces = []
     base = 0
-    for number, segment in enumerate(segments):
-        places = np.searchsorted(segment.terms, terms)
-        for position, (place, term) in enumerate(zip(places.tolist(), terms, strict=True)):
-            if place < segment.terms.size and segment.terms[place] == term:
-                part = slice(segment.offsets[place], segment.offsets[place + 1])
-                rows = segment.rows[part]
-                pieces.append((position, number, rows + base if base else rows, segment.frequencies[:, part]))
+    for segment in segments:
+        places = np.searchsorted(segment.terms, wanted)
+        places[places == segment.terms.size] = 0
+        present = np.flatnonzero(segment.terms[places] == wanted) if segment.terms.size else places[:0]
+        places = places[present]
+        starts, counts = segment.offsets[places], segment.counts(places)
+        position = np.repeat(present, counts)
+        taken = np.arange(position.size) + np.repeat(starts - np.cumsum(counts) + counts, counts)
+        rows = segment.rows[taken]
+        pieces.append((position, rows + np.int32(base) if base else rows, segment.frequencies[:, taken]))
         base += segment.size
-    if not pieces:
-        return None
-    pieces.sort(key=lambda piece: piece[:2])
-    sizes = [piece[2].size for piece in pieces]
+    if len(pieces) < 2:
+        return pieces[0] if pieces and pieces[0][0].size else None
+    position = np.concatenate([piece[0] for piece in pieces])
+    order = np.argsort(position.astype(np.int16), kind="stable")
     return (
-        np.repeat(np.array([piece[0] for piece in pieces]), sizes),
-        np.concatenate([piece[2] for piece in pieces]),
-        np.concatenate([piece[3] for piece in pieces], axis=1),
+        position[order],
+        np.concatenate([piece[1] for piece in pieces])[order],
+        np.concatenate([piece[2] for piece in pieces], axis=1)[:, order],
     )
 
 

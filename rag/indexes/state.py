@@ -12,7 +12,7 @@ from rag.indexes.lexical import Bm25Parameters, Mask, Segment, Statistics, merge
 from rag.indexes.vectors import Centring, centring
 from rag.values import IndexedChunk, Matrix
 
-_MERGE_RATIO = 2
+_MERGE_RATIO = 4
 _VIEWS_KEPT = 16
 
 
@@ -43,6 +43,11 @@ class IndexState:
         """Number of rows, removed ones included."""
         return int(self.live.size)
 
+    @property
+    def known(self) -> Mask | None:
+        """Rows with a vector; None when that is all of them."""
+        return None if self.has_vector.all() else self.has_vector
+
     def document_of(self, row: int) -> str:
         """Identifier of the document a row belongs to."""
         return self.document_ids[int(self.document_codes[row])]
@@ -66,7 +71,12 @@ class IndexState:
         found = self.views.get(key)
         if found is None:
             allowed = self._allowed(collections, language)
-            found = View(self, allowed, statistics(self.segments, allowed, parameters))
+            counted = self.has_vector if allowed is None else self.has_vector & allowed
+            found = View(
+                allowed,
+                statistics(self.segments, allowed, parameters),
+                (self.matrix, counted, self.language_codes),
+            )
             if len(self.views) >= _VIEWS_KEPT:
                 self.views.clear()
             self.views[key] = found
@@ -125,10 +135,12 @@ class IndexState:
         has_vector[rows] = True
         return replace(self, has_vector=has_vector)
 
-    def merged(self) -> IndexState:
-        """The same rows in few segments: each at least ``_MERGE_RATIO`` times as large as the next."""
+    def merged(self, *, completely: bool = False) -> IndexState:
+        """The same rows in one segment, or in few: each ``_MERGE_RATIO`` times as large as the next."""
         segments = list(self.segments)
-        while len(segments) > 1 and segments[-2].postings <= _MERGE_RATIO * segments[-1].postings:
+        while len(segments) > 1 and (
+            completely or segments[-2].postings <= _MERGE_RATIO * segments[-1].postings
+        ):
             segments[-2:] = [merge_segments(segments[-2:])]
         return replace(self, segments=tuple(segments)) if len(segments) < len(self.segments) else self
 
@@ -154,10 +166,15 @@ class IndexState:
 class View:
     """The rows that a search may find."""
 
-    __slots__ = ("_centring", "_state", "allowed", "statistics")
+    __slots__ = ("_centring", "_vectors", "allowed", "statistics")
 
-    def __init__(self, state: IndexState, allowed: Mask | None, statistics: Statistics) -> None:
-        self._state = state
+    def __init__(
+        self,
+        allowed: Mask | None,
+        statistics: Statistics,
+        vectors: tuple[Matrix, Mask, NDArray[np.int32]],
+    ) -> None:
+        self._vectors = vectors
         self._centring: Centring | None = None
         self.allowed = allowed
         """None when all may be found."""
@@ -166,9 +183,7 @@ class View:
     def centring(self) -> Centring:
         """Centres of the vectors that may be found; computed once, at the first search by meaning."""
         if self._centring is None:
-            state = self._state
-            counted = state.has_vector if self.allowed is None else state.has_vector & self.allowed
-            self._centring = centring(state.matrix, counted, state.language_codes)
+            self._centring = centring(*self._vectors)
         return self._centring
 
 

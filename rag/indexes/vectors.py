@@ -108,7 +108,16 @@ def centred_question(vector: Vector, centres: Matrix) -> Vector:
     return np.asarray(rest / max(float(np.linalg.norm(rest)), 1e-9), np.float32)
 
 
+def similarities(matrix: Matrix, question: Vector) -> Floats:
+    """Dot product of ``question`` and each row.
+
+    Not ``matrix @ question``: BLAS splits that over threads that wait for one another, which on a busy machine
+    costs more than the product (16 ms instead of 0.5 at 10,000 rows with two cores taken).
+    """
+    return np.asarray(np.vecdot(matrix, question))
+
+
 def centred_cosines(matrix: Matrix, question: Vector, passages: Centring) -> Floats:
     """Cosine of a ``centred_question`` and each row without its centre; 0 for rows without a vector."""
     offsets = (passages.centres @ question)[passages.languages]
-    return (matrix @ question - offsets) * passages.scale
+    return (similarities(matrix, question) - offsets) * passages.scale
