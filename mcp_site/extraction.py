@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any, cast
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_python
@@ -67,10 +68,9 @@ def _files(root: Path, folders: tuple[str, ...], pattern: str) -> Iterator[Path]
 
 
 def _texts(source: bytes, place: str) -> Iterator[Found]:
-    options = {"encoding": "utf-8", "parse_template_string": False}
-    for _line, function, arguments, comments in extract_python(
-        BytesIO(source), list(KEYWORDS), [COMMENT_TAG], options
-    ):
+    # Babel's own types describe another form than what it takes and gives here.
+    calls: Any = extract_python(BytesIO(source), cast(Any, KEYWORDS), [COMMENT_TAG], {"encoding": "utf-8"})
+    for _line, function, arguments, comments in calls:
         texts = arguments if isinstance(arguments, tuple) else (arguments,)
         if function in KEYWORDS and (found := _found(function, texts, place, tuple(comments))):
             yield found

@@ -80,7 +80,7 @@ def pytest_configure() -> None:
     from django.test import TransactionTestCase
 
     if settings.MONGO:
-        TransactionTestCase._fixture_teardown = _empty_collections  # type: ignore[method-assign]
+        TransactionTestCase._fixture_teardown = _empty_collections  # type: ignore[attr-defined]
 
 
 def pytest_report_header() -> str:

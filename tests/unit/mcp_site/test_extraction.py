@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
+from babel.messages.pofile import write_po
 
 from mcp_site import extraction
 
@@ -46,7 +47,7 @@ def test_an_update_keeps_translations_and_invents_none(root: Path) -> None:
     translated = extraction.update_translation(extraction.extract(root), path, "fr")
     translated.get("One text").string = "Un texte"  # type: ignore[union-attr]
     with path.open("wb") as file:
-        extraction.write_po(file, translated)
+        write_po(file, translated)
     (root / "mcp_site" / "views.py").write_text('_("One text")\n_("One texts")\n')
 
     catalogue = extraction.update_translation(extraction.extract(root), path, "fr")

@@ -22,7 +22,7 @@ def root(client: Client) -> Client:
     return client
 
 
-@pytest.mark.parametrize("model", sorted(admin.site._registry, key=lambda model: model._meta.label))
+@pytest.mark.parametrize("model", sorted(admin.site._registry, key=lambda model: str(model)))
 def test_every_list_opens_and_can_be_searched(root: Client, model: Any) -> None:
     path = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
 

@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest
 from django.test import Client
-from django.urls import include, path
+from django.urls import path
 from django.utils import translation
 from rest_framework import exceptions, serializers
 from rest_framework.permissions import AllowAny
@@ -66,11 +66,11 @@ def plain_failure(request: HttpRequest) -> Any:
     raise RuntimeError(SECRET_DETAIL)
 
 
-urlpatterns = [
+urlpatterns: list[Any] = [
     path("api/test/nested", NestedView.as_view()),
     path("api/test/plain", plain_failure),
     path("api/test/<str:name>", FailingView.as_view()),
-    path("", include(urls.urlpatterns)),
+    *urls.urlpatterns,
 ]
 handler400, handler403, handler404, handler500 = (
     urls.handler400,

@@ -29,7 +29,7 @@ pytestmark = [
 
 def children(pid: int) -> dict[str, int]:
     """Return the process ids of web and worker."""
-    found = {}
+    found: dict[str, int] = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
