@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 # Stamps carry the checksum of the lock: another lock is another set-up.
 RUN_READY := $(VENV)/.run-$(shell cksum < requirements.lock | cut -d' ' -f1)
 DEV_READY := $(VENV)/.dev-$(shell cksum < requirements-dev.lock | cut -d' ' -f1)
-PIP := $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
+PIP := $(PYTHON) -m pip install -qq --disable-pip-version-check --require-hashes --no-deps
 # Checks use a data folder of their own, so that they neither need nor touch an installation.
 CHECK := MCP_DATA_DIR=$(VENV)/check-data LOG_LEVEL=WARNING $(PYTHON)
 

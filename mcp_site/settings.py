@@ -80,7 +80,8 @@ try:
     RAG_TOP_K = env.integer("RAG_TOP_K", 8, low=1, high=50)
     RAG_CACHE_SECONDS = env.integer("RAG_CACHE_SECONDS", 3600)
     RAG_THREADS = env.integer("RAG_THREADS", min(4, os.cpu_count() or 1), low=1)
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
+    # Documents and questions are nobody else's on this machine.
+    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     SECRET_KEY = _secret_key(DATA_DIR)
     DATABASES = {"default": databases.database(DATABASE_URL, DATA_DIR)}
 except EnvError as error:

@@ -182,3 +182,10 @@ def test_the_secret_key_is_made_once_and_only_for_its_owner(tmp_path: Path) -> N
     assert (tmp_path / "secret_key").read_text() == first
     assert len(first) >= 64
     assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.once
+def test_the_data_folder_is_only_for_its_owner(tmp_path: Path) -> None:
+    manage(tmp_path / "data", "check")
+
+    assert (tmp_path / "data").stat().st_mode & 0o077 == 0
