@@ -18,6 +18,7 @@ HEADING_SEPARATOR = " › "
 _HEADING_MAX = 160
 _MAX_TOKEN_CHARACTERS = 20
 """A text with more characters a token than this is too long without counting."""
+_WINDOW = 4_000
 
 _INSIDE_BLOCK = {BlockKind.TABLE: 0.2, BlockKind.CODE: 0.35}
 _INSIDE_PROSE = 0.5
@@ -195,7 +196,15 @@ def _line_starts(text: str) -> list[int]:
 
 
 def _sentence_starts(text: str) -> list[int]:
-    return [0, *(start for start, _ in split_sentences(text)[1:])]
+    """Return where sentences begin. A long text is read in windows, since splitting looks far ahead."""
+    starts = [0]
+    while True:
+        begin = starts[-1]
+        window = text[begin : begin + _WINDOW]
+        found = [begin + start for start, _ in split_sentences(window)[1:]]
+        if begin + _WINDOW >= len(text):
+            return starts + found
+        starts.extend(found or [begin + (window.rfind(" ", 1) + 1 or _WINDOW)])
 
 
 def _middle(text: str) -> list[int]:

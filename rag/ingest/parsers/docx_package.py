@@ -15,6 +15,7 @@ from rag.ingest.parsers.base import MEGABYTE, ParseLimits
 _SIZE = 1 << 16
 _MAX_DEPTH = 500
 _ENCRYPTED = 0x1
+_BROKEN_ARCHIVE = (zipfile.BadZipFile, ValueError, NotImplementedError, OSError)
 
 Attributes = dict[str, str]
 
@@ -37,7 +38,7 @@ class Package:
         self._limit = self._left = limits.max_decompressed_bytes
         try:
             self._archive = zipfile.ZipFile(BytesIO(data))
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+        except _BROKEN_ARCHIVE as error:
             raise _damaged() from error
 
     def __enter__(self) -> Package:
@@ -66,14 +67,7 @@ class Package:
                     self._count(len(data))
                     parser.Parse(data)
             parser.Parse(b"", True)
-        except (
-            expat.ExpatError,
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            NotImplementedError,
-            OSError,
-        ) as error:
+        except (expat.ExpatError, zlib.error, EOFError, *_BROKEN_ARCHIVE) as error:
             raise _damaged() from error
         return reader
 

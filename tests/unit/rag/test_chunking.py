@@ -193,6 +193,17 @@ def test_long_paragraphs_are_cut_between_sentences() -> None:
     assert all(text.startswith("The node") and text.endswith("answer.") for text in texts(parsed, drafts))
 
 
+def test_a_paragraph_of_any_length_is_cut_between_sentences() -> None:
+    sentence = "The node sends a message to its peer and waits for the answer."
+    parsed = document((BlockKind.PARAGRAPH, " ".join([sentence] * 3_000) + " " + "x" * 9_000 + " End."))
+
+    drafts = chunk(parsed, count_tokens=words, target_tokens=100, max_tokens=160)
+
+    found = texts(parsed, drafts)
+    assert sum(text.count(sentence) for text in found) == 3_000
+    assert found[-1].endswith("x End.")
+
+
 def test_a_word_longer_than_the_maximum_is_cut_too() -> None:
     parsed = document((BlockKind.CODE, "f" * 5_000))
 
