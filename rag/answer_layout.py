@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -137,10 +137,16 @@ def _runs(answer: str, span: Span, known: frozenset[int], doubtful: Sequence[Spa
         inlines = _matched(match, known)
         if inlines:
             runs += _text(answer, Span(cursor, match.start()), doubtful)
+            runs[-1:] = [_clinging(run) if inlines[0].n else run for run in runs[-1:]]
             runs += inlines
             cursor = match.end()
     runs += _text(answer, Span(cursor, span.end), doubtful)
     return tuple(runs)
+
+
+def _clinging(run: Inline) -> Inline:
+    """Return a text whose last space does not break, so that a citation never opens a line."""
+    return replace(run, text=run.text[:-1] + "\N{NO-BREAK SPACE}") if run.text.endswith(" ") else run
 
 
 def _matched(match: re.Match[str], known: frozenset[int]) -> tuple[Inline, ...]:

@@ -111,5 +111,6 @@ def with_query(context: template.Context, **changes: Any) -> str:
 
 @register.filter
 def percent(value: float) -> str:
-    """Return a share in [0, 1] as whole percent, without the sign."""
-    return str(round(float(value or 0) * 100))
+    """Return a share in [0, 1] as whole percent, without the sign; only what is certain is 100."""
+    share = float(value or 0)
+    return str(round(share * 100) if share >= 1 else min(round(share * 100), 99))

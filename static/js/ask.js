@@ -80,12 +80,13 @@ async function showAnswer(item, answer) {
 
 class Problem extends Error {}
 
-function showProblem(item, question, detail) {
+function showProblem(item, question, detail, kind) {
   item.querySelector("[data-state]")?.remove();
   item.querySelector("[data-found]")?.remove();
   const live = item.querySelector("[data-live]");
   live?.setAttribute("aria-busy", "false");
   const notice = fromTemplate("live-error");
+  notice.classList.add(kind);
   notice.querySelector("[data-detail]").textContent = detail;
   notice.querySelector("[data-again]").addEventListener("click", () => {
     item.remove();
@@ -141,8 +142,8 @@ async function ask(question) {
     }
     if (!done) throw new Problem(texts.offline);
   } catch (error) {
-    if (!controller.signal.aborted) showProblem(item, question, error instanceof Problem ? error.message : texts.offline);
-    else showProblem(item, question, texts.stopped);
+    if (controller.signal.aborted) showProblem(item, question, texts.stopped, "calm");
+    else showProblem(item, question, error instanceof Problem ? error.message : texts.offline, "bad");
   } finally {
     setBusy(null);
   }

@@ -55,13 +55,14 @@ preview.setAttribute("popover", "manual");
 
 function showPreview(link) {
   const source = document.getElementById(link.dataset.source);
-  if (!source) return;
+  const words = source?.querySelector(".source-quote mark");
+  if (!words) return;
   hidePreview();
   if (!preview.isConnected) document.body.append(preview);
   const title = document.createElement("strong");
-  title.textContent = source.querySelector(".source-title").textContent;
+  title.textContent = source.dataset.title;
   const quote = document.createElement("q");
-  quote.textContent = source.querySelector(".source-quote mark").textContent;
+  quote.textContent = words.textContent;
   preview.replaceChildren(title, quote);
   preview.showPopover();
   const place = link.getBoundingClientRect();

@@ -20,7 +20,7 @@ def runs(answer: str, *citations: int, unsupported: tuple[str, ...] = ()) -> lis
 
 def test_a_known_marker_becomes_a_citation() -> None:
     assert runs("Pay yourself [1].", 1) == [
-        Inline(InlineKind.TEXT, "Pay yourself "),
+        Inline(InlineKind.TEXT, "Pay yourself\N{NO-BREAK SPACE}"),
         Inline(InlineKind.CITATION, "1", 1),
         Inline(InlineKind.TEXT, "."),
     ]

@@ -73,8 +73,8 @@ def fields(page: BeautifulSoup) -> Iterator[Tag]:
 
 
 def name_of(page: BeautifulSoup, field: Tag) -> str:
-    if label := field.get("aria-label"):
-        return str(label)
+    if spoken := field.get("aria-label"):
+        return str(spoken)
     label = page.find("label", attrs={"for": field.get("id") or "-"}) or field.find_parent("label")
     return label.get_text(strip=True) if label else ""
 
