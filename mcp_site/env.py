@@ -121,4 +121,5 @@ def _between(value: T, low: float, high: float) -> T:
 
 def stop(error: EnvError) -> None:
     """End the process with one readable line instead of a traceback."""
-    sys.exit(f"MCP cannot start: {error}")
+    print(f"MCP cannot start: {error}", file=sys.stderr)
+    sys.exit(2)

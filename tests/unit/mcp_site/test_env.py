@@ -90,8 +90,9 @@ def test_a_dotenv_file_completes_the_environment_and_never_overrides_it(
     monkeypatch.delenv("MCP_TEST_ONLY_FILE")
 
 
-def test_stopping_shows_one_line() -> None:
+def test_stopping_shows_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         stop(EnvError("PORT: expected a whole number"))
 
-    assert str(caught.value) == "MCP cannot start: PORT: expected a whole number"
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "MCP cannot start: PORT: expected a whole number\n"

@@ -167,7 +167,7 @@ def manage(data: Path, *arguments: str, **environment: str) -> subprocess.Comple
 def test_a_wrong_value_stops_the_start_with_one_line(tmp_path: Path, name: str, value: str) -> None:
     result = manage(tmp_path, "check", **{name: value})
 
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert result.stderr.startswith(f"MCP cannot start: {name}: expected ")
 
