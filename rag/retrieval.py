@@ -130,6 +130,6 @@ def _standardised(cosines: Floats, counted: Mask | None) -> Floats:
     values = cosines if counted is None else cosines[counted]
     spread = float(values.std()) if values.size else 0.0
     if spread == 0:
-        return np.ones_like(cosines)
+        return np.zeros_like(cosines)
     centre, best = float(values.mean()), float(values.max())
     return np.asarray((cosines - centre) / (best - centre))

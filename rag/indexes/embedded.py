@@ -158,6 +158,11 @@ class EmbeddedIndex:
         return index
 
     @property
+    def rows(self) -> int:
+        """Rows kept, those of removed chunks included; they go when there are many of them."""
+        return self._state.size
+
+    @property
     def vectors_loaded(self) -> bool:
         """False while the vectors of a loaded index are still being read."""
         return self._loaded.is_set()
