@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.ingest.chunking import chunk
@@ -51,6 +51,7 @@ _heading = st.tuples(st.just(BlockKind.HEADING), _heading_text, st.integers(1, 4
 _documents = st.lists(_body | _heading, min_size=1, max_size=14).map(lambda parts: document(*parts))
 
 
+@settings(deadline=None)
 @given(parsed=_documents, target=st.integers(4, 40), slack=st.integers(0, 30), tiny=st.integers(0, 10))
 def test_chunks_are_exact_ordered_and_cover_the_text(
     parsed: ParsedDocument, target: int, slack: int, tiny: int
@@ -73,6 +74,7 @@ def test_chunks_are_exact_ordered_and_cover_the_text(
             assert all(position in covered for position in span if not parsed.text[position].isspace())
 
 
+@settings(deadline=None)
 @given(parsed=_documents)
 def test_every_heading_is_in_a_path_or_in_a_chunk(parsed: ParsedDocument) -> None:
     drafts = chunk(parsed, count_tokens=words, target_tokens=20, max_tokens=30, tiny_tokens=5)

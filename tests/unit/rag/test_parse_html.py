@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.ingest.errors import ParseError
@@ -130,6 +130,7 @@ _TAGS = """<p> </p> <div> </div> <ul> <ol> <li> </li> </ul> </ol> <table> <tr> <
 _tags = st.sampled_from(_TAGS.split())
 
 
+@settings(deadline=None)
 @given(st.lists(_tags, max_size=40).map(" ".join))
 def test_any_soup_of_tags_is_read(html: str) -> None:
     try:
@@ -140,6 +141,7 @@ def test_any_soup_of_tags_is_read(html: str) -> None:
         assert parsed.blocks and all(parsed.text[block.start : block.end].strip() for block in parsed.blocks)
 
 
+@settings(deadline=None)
 @given(st.lists(_tags, max_size=40).map(" ".join))
 def test_every_element_that_opens_is_closed(html: str) -> None:
     collector = BlockCollector()

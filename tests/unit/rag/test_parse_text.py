@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.ingest.errors import PARSE_ERRORS, ParseError
@@ -121,6 +121,7 @@ def test_every_reason_has_a_sentence() -> None:
     assert all(str(ParseError(code, params)).endswith(".") for code in PARSE_ERRORS)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_clean_text_is_stable_and_printable(text: str) -> None:
     cleaned = clean(text)
@@ -130,6 +131,7 @@ def test_clean_text_is_stable_and_printable(text: str) -> None:
     assert not any(ord(character) < 32 and character not in "\n\t" for character in cleaned)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(["a.md", "a.txt", "a.html", "a.docx", "a"]))
 def test_any_bytes_are_read_or_refused_with_a_reason(data: bytes, filename: str) -> None:
     try:
