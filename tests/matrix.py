@@ -20,6 +20,8 @@ sys.path.insert(0, str(ROOT))
 from tests import servers  # noqa: E402 - the path has to be set first
 
 ON_BOTH = ("tests/web", "tests/contract")
+# One process per core; a file stays in one process, because its fixtures may hold a running site.
+PARALLEL = ("-n", "auto", "--maxprocesses=4", "--dist=loadfile")
 
 
 def run_half(
@@ -28,7 +30,7 @@ def run_half(
     """Run pytest; return its exit code, or 1 where it ran no test at all."""
     print(f"== {name}", flush=True)
     report = folder / "report.xml"
-    argv = [sys.executable, "-m", "pytest", *paths, f"--junitxml={report}", *extra]
+    argv = [sys.executable, "-m", "pytest", *paths, *PARALLEL, f"--junitxml={report}", *extra]
     code = subprocess.run(argv, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
     if code == 0 and tests_run(report) == 0:
         print(f"{name}: no test was run", flush=True)
