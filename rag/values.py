@@ -33,7 +33,7 @@ class Block:
     start: int
     end: int
     level: int = 0
-    """Heading level 1..6, or the nesting depth of a list item (0 = outermost)."""
+    """Heading level 1..6; nesting depth of a list item (0 = outermost); else the number of enclosing list items."""
     page: int | None = None
     """One-based page, where the format has pages."""
 

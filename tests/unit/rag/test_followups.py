@@ -46,6 +46,10 @@ def test_the_first_question_has_nothing_to_lean_on() -> None:
 
 
 def test_a_chain_of_follow_ups_leads_back_to_its_subject() -> None:
-    history = ("Something else entirely about watchtowers and their fees?", EARLIER, "Et avec Core Lightning ?")
+    history = (
+        "Something else entirely about watchtowers and their fees?",
+        EARLIER,
+        "Et avec Core Lightning ?",
+    )
 
     assert standalone("Pourquoi ?", history) == f"{EARLIER} Et avec Core Lightning ? Pourquoi ?"
