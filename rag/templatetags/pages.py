@@ -111,6 +111,5 @@ def with_query(context: template.Context, **changes: Any) -> str:
 
 @register.filter
 def percent(value: float) -> str:
-    """Return a share in [0, 1] as whole percent, without the sign; only what is certain is 100."""
-    share = float(value or 0)
-    return str(round(share * 100) if share >= 1 else min(round(share * 100), 99))
+    """Return a share in [0, 1] as whole percent, without the sign; nothing that is measured is certain."""
+    return str(min(round(float(value or 0) * 100), 99))

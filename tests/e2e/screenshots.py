@@ -15,7 +15,7 @@ from tests.factories_documents import build_pdf, column, picture_pdf
 IMAGES = ROOT / "docs" / "images"
 SIZE: Any = {"width": 1280, "height": 800}
 NOTES = [
-    "Notes de mon noeud",
+    "Notes du serveur",
     "Le pair Alpha coupe souvent la connexion le dimanche soir.",
     "Je laisse 20 % de la liquidite du canal Beta du cote local.",
 ]
@@ -64,8 +64,8 @@ def _reader(page: Any) -> None:
 
 def _documents(page: Any) -> None:
     page.goto("/documents/")
-    notes = build_pdf([column(NOTES)], title="Notes de mon noeud")
-    files = {"scan-contrat.pdf": picture_pdf(3), "notes-de-mon-noeud.pdf": notes}
+    notes = build_pdf([column(NOTES)], title="Notes du serveur")
+    files = {"scan-contrat.pdf": picture_pdf(3), "notes-du-serveur.pdf": notes}
     for name, data in files.items():
         page.locator("#files").set_input_files({"name": name, "mimeType": "application/pdf", "buffer": data})
         page.locator("#rows > li").filter(has_text=name).wait_for()

@@ -72,6 +72,13 @@ def test_a_quoting_answer_says_so_and_a_written_one_names_its_model(client: Clie
     assert "from the cache" in written
 
 
+@pytest.mark.parametrize(("confidence", "shown"), [(0.874, "87%"), (1.0, "99%")])
+def test_a_measured_confidence_is_never_a_certainty(
+    client: Client, user: Any, confidence: float, shown: str
+) -> None:
+    assert f"confidence {shown}" in page(client, answered(user, stored_document(TEXT), confidence=confidence))
+
+
 def test_a_sentence_without_a_source_is_marked_in_words(client: Client, user: Any) -> None:
     document = stored_document(TEXT)
     row = citation(document, QUOTE)
