@@ -13,6 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A time limit in a test would measure the machine.
+settings.register_profile("mcp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mcp")
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 DATA_DIR = Path(tempfile.mkdtemp(prefix="mcp-tests-"))
