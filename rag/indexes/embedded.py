@@ -18,7 +18,7 @@ from rag.indexes.vectors import VectorStore, centred_cosines, centred_question, 
 from rag.retrieval import DEFAULT_WEIGHTS, FusionWeights, Meaning, Ranked, rank
 from rag.values import Hit, IndexedChunk, Matrix, Vector
 
-DEFAULT_PARAMETERS = lexical.Bm25Parameters(k1=0.9, b=0.6)
+DEFAULT_PARAMETERS = lexical.Bm25Parameters(k1=0.9, b=0.6, weights=(2.0, 2.0, 1.0))
 _TRANSLATION_WEIGHT = 0.7
 _COMPACT_ABOVE = 256
 
