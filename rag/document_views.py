@@ -15,7 +15,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from rag import permissions, reading, selectors, services
 from rag.errors import Forbidden, NotFound, RagError
@@ -28,7 +28,7 @@ DOCUMENTS_PER_PAGE = 50
 IN_WORK = (DocumentStatus.QUEUED, DocumentStatus.PROCESSING)
 
 
-@require_GET
+@require_safe
 @page
 def documents_page(request: HttpRequest) -> HttpResponse:
     """List the documents that the user may read, with how far the work on them is."""
@@ -51,7 +51,7 @@ def documents_page(request: HttpRequest) -> HttpResponse:
     return render(request, "rag/documents.html", context)
 
 
-@require_GET
+@require_safe
 @page
 def documents_progress(request: HttpRequest) -> HttpResponse:
     """Return the rows of the documents asked for, as a fragment that says whether to ask again."""
@@ -103,7 +103,7 @@ def document_url(request: HttpRequest) -> HttpResponse:
     return _form_page(request, form, title=_("From a web address"), verb=_("Fetch and add"), lead=lead)
 
 
-@require_GET
+@require_safe
 @page
 def document_page(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Show a document, at the quoted words where the address names them."""

@@ -39,6 +39,7 @@ class Found:
     title: str
     heading: str
     text: str
+    language: str
     start: int
     end: int
     page: int | None
@@ -58,6 +59,7 @@ class Source:
     quote: str
     before: str
     after: str
+    language: str
     start: int
     end: int
     page: int | None
@@ -82,6 +84,7 @@ class Exchange:
     id: UUID
     conversation: UUID
     question: str
+    language: str
     asked_at: datetime
     answerable: bool
     confidence: float
@@ -142,6 +145,7 @@ def _exchange(question: Question, readable: frozenset[UUID]) -> Exchange:
         id=question.pk,
         conversation=question.conversation_id,
         question=question.text,
+        language=question.language,
         asked_at=question.created_at,
         answerable=question.answerable,
         confidence=question.confidence,
@@ -172,6 +176,7 @@ def _found(row: Mapping[str, Any], readable: frozenset[UUID]) -> Found:
         str(row.get("title", "")),
         str(row.get("heading", "")),
         str(row.get("text", "")),
+        str(row.get("language") or ""),
         int(row["start"]),
         int(row["end"]),
         row.get("page"),
@@ -195,6 +200,7 @@ def _source(row: Mapping[str, Any], passage: Found | None, readable: frozenset[U
         quote,
         before,
         after,
+        passage.language if passage else "",
         start,
         end,
         row.get("page"),

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from rag import exchanges, selectors, services
 from rag.ask import AskRequest, answer
@@ -47,7 +47,7 @@ def ask_page(request: HttpRequest) -> HttpResponse:
     return _ask_page(request, form, conversation, status=400)
 
 
-@require_GET
+@require_safe
 @page
 def conversation_page(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Show a conversation with a box for the next question."""
@@ -55,7 +55,7 @@ def conversation_page(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _ask_page(request, QuestionForm(user=user_of(request)), conversation)
 
 
-@require_GET
+@require_safe
 @page
 def question_page(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Show one answer as a fragment; without a script, its place in the conversation."""
@@ -83,7 +83,7 @@ def question_feedback(request: HttpRequest, pk: UUID) -> HttpResponse:
     return render(request, "rag/_feedback.html", {"exchange": exchange})
 
 
-@require_GET
+@require_safe
 @page
 def history_page(request: HttpRequest) -> HttpResponse:
     """List the user's conversations."""

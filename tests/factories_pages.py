@@ -73,7 +73,14 @@ def passage(document: Document, text: str, n: int = 1, **values: Any) -> dict[st
     """Return a passage that was found, as the API shows it."""
     row = citation(document, text, n)
     why = {"lexical_rank": 1, "lexical_score": 4.2, "vector_rank": 2, "vector_score": 0.71}
-    return {"text": row.pop("quote"), "heading": "", "why": why, **row, **values}
+    return {
+        "text": row.pop("quote"),
+        "heading": "",
+        "language": document.language,
+        "why": why,
+        **row,
+        **values,
+    }
 
 
 def asked(

@@ -63,6 +63,14 @@ def test_a_source_shows_its_passage_and_why_it_was_found(client: Client, user: A
     assert re.search(r"Rank by meaning</dt><dd>2 <span[^>]*>\(similarity 0.71\)", html)
 
 
+def test_words_of_another_language_are_announced_as_such(client: Client, user: Any) -> None:
+    html = page(client, answered(user, stored_document(TEXT, language="fr"), language="fr"))
+
+    assert '<html lang="en">' in html
+    for name in ("question-text", "answer-text quoted", "source-quote clamp", "passage"):
+        assert re.search(f'class="{name}"[^>]* lang="fr"', html), name
+
+
 def test_a_quoting_answer_says_so_and_a_written_one_names_its_model(client: Client, user: Any) -> None:
     document = stored_document(TEXT)
 
