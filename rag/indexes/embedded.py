@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,23 @@ from rag.indexes.base import IndexCounts, SnapshotRefused
 from rag.indexes.glossary import translations
 from rag.indexes.state import IndexState, empty_state
 from rag.indexes.vectors import VectorStore, centred_cosines, centred_question, similarities
-from rag.retrieval import DEFAULT_WEIGHTS, FusionWeights, Meaning, Ranked, rank
+from rag.retrieval import FusionWeights, Meaning, Ranked, rank
 from rag.values import Hit, IndexedChunk, Matrix, Vector
 
-DEFAULT_PARAMETERS = lexical.Bm25Parameters(k1=0.9, b=0.6, weights=(2.0, 2.0, 1.0))
-_TRANSLATION_WEIGHT = 0.7
 _COMPACT_ABOVE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What decides the order of passages. The defaults were chosen by ``benchmarks/ranking.py``."""
+
+    bm25: lexical.Bm25Parameters = lexical.Bm25Parameters(k1=0.9, b=0.6, weights=(2.0, 2.0, 1.0))
+    fusion: FusionWeights = FusionWeights()
+    translation: float = 0.7
+    """What a translated word counts next to the question's own; 0 = do not translate."""
+
+
+DEFAULT_RANKING = Ranking()
 
 
 class EmbeddedIndex:
@@ -30,17 +41,10 @@ class EmbeddedIndex:
     assignment. So a reader waits for nobody and sees whole documents only.
     """
 
-    def __init__(
-        self,
-        model_id: str = "",
-        *,
-        parameters: lexical.Bm25Parameters = DEFAULT_PARAMETERS,
-        weights: FusionWeights = DEFAULT_WEIGHTS,
-    ) -> None:
+    def __init__(self, model_id: str = "", *, ranking: Ranking = DEFAULT_RANKING) -> None:
         self.model_id = model_id
         self.sequence = 0
-        self._parameters = parameters
-        self._weights = weights
+        self._ranking = ranking
         self._lexicon: dict[str, int] = {}
         self._vectors = VectorStore()
         self._question_centres: Matrix | None = None
@@ -93,10 +97,10 @@ class EmbeddedIndex:
     ) -> list[Hit]:
         """Best passages first; see ``ChunkIndex.search``."""
         state, centres = self._state, self._question_centres
-        view = state.visible(collections, language, self._parameters)
+        view = state.visible(collections, language, self._ranking.bm25)
         if not view.statistics.count:
             return []
-        words = lexical.score(state.segments, view.statistics, self._words(query), self._parameters)
+        words = lexical.score(state.segments, view.statistics, self._words(query), self._ranking.bm25)
         if vector is None or not state.matrix.shape[1]:
             vector = meaning = None
         elif centres is None:
@@ -104,8 +108,8 @@ class EmbeddedIndex:
         else:
             cosines = centred_cosines(state.matrix, centred_question(vector, centres), view.centring())
             meaning = Meaning(cosines, state.known, centred=True)
-        ranking = rank(words, meaning, allowed=view.allowed, limit=limit, weights=self._weights)
-        return _hits(state, ranking, vector)
+        ranked = rank(words, meaning, allowed=view.allowed, limit=limit, weights=self._ranking.fusion)
+        return _hits(state, ranked, vector)
 
     @property
     def question_centres(self) -> Matrix | None:
@@ -133,8 +137,7 @@ class EmbeddedIndex:
         path: Path,
         *,
         model_id: str,
-        parameters: lexical.Bm25Parameters = DEFAULT_PARAMETERS,
-        weights: FusionWeights = DEFAULT_WEIGHTS,
+        ranking: Ranking = DEFAULT_RANKING,
         wait: bool = False,
     ) -> EmbeddedIndex:
         """Index saved at ``path``: it answers by words at once and by meaning when its vectors are read.
@@ -144,7 +147,7 @@ class EmbeddedIndex:
         """
         reader = snapshot.Reader(path)
         try:
-            index = cls(model_id, parameters=parameters, weights=weights)
+            index = cls(model_id, ranking=ranking)
             index._restore(reader)
         except BaseException:
             reader.close()
@@ -156,6 +159,11 @@ class EmbeddedIndex:
         if wait:
             thread.join()
         return index
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vectors; 0 while there is none, or none is loaded yet."""
+        return int(self._state.matrix.shape[1])
 
     @property
     def rows(self) -> int:
@@ -203,11 +211,12 @@ class EmbeddedIndex:
 
     def _words(self, query: str) -> list[list[tuple[int, float]]]:
         """The question's words with their translations, as far as any chunk has ever held them."""
+        weight = self._ranking.translation
         words = []
         for term in dict.fromkeys(analyser.analyse(query)):
             same = [(self._lexicon[term], 1.0)] if term in self._lexicon else []
-            others = [self._lexicon[other] for other in translations(term) if other in self._lexicon]
-            word = same + [(other, _TRANSLATION_WEIGHT) for other in others]
+            others = translations(term) if weight else ()
+            word = same + [(self._lexicon[other], weight) for other in others if other in self._lexicon]
             if word:
                 words.append(word)
         return words
