@@ -12,12 +12,18 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
-from hypothesis import HealthCheck, settings
+from django.conf import settings
+
+if settings.configured:
+    raise pytest.UsageError("Django was loaded before tests/conftest.py: unset DJANGO_SETTINGS_MODULE")
 
 # A time limit in a test would measure the machine.
-settings.register_profile("mcp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("mcp")
+hypothesis.settings.register_profile(
+    "mcp", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("mcp")
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 DATA_DIR = Path(tempfile.mkdtemp(prefix="mcp-tests-"))
@@ -56,8 +62,6 @@ if WORKER and os.environ["REDIS_URL"]:
 
 
 def _speed_up() -> None:
-    from django.conf import settings
-
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     static = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": static}
@@ -79,19 +83,20 @@ def _empty_collections(_case: object) -> None:
 _speed_up()
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure() -> None:
-    """Choose how the database is emptied between tests."""
-    from django.conf import settings
+    """Choose how the database is emptied between tests, and keep this process's settings to itself."""
     from django.test import TransactionTestCase
 
+    # Parallel test processes inherit the environment; with this name in it they would load Django before they
+    # have a data folder and a cache of their own.
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
     if settings.MONGO:
         TransactionTestCase._fixture_teardown = _empty_collections  # type: ignore[attr-defined]
 
 
 def pytest_report_header() -> str:
     """Say which database and cache the results are from."""
-    from django.conf import settings
-
     database = "MongoDB" if settings.MONGO else "SQLite"
     return f"database: {database}, cache: {'Redis' if settings.REDIS_URL else 'memory'}"
 
