@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from rag import cache, permissions
 from rag.answering import Draft, Task, compose, generator_name
+from rag.citation_pages import with_pages
 from rag.errors import RagError
 from rag.followups import leans_on_earlier, standalone
 from rag.generators.base import Cancellation
@@ -174,7 +175,7 @@ class _Run:
             "answer": answer.text,
             "answerable": draft.answerable,
             "confidence": round(draft.evidence.confidence, 4),
-            "citations": [_dashed(asdict(citation)) for citation in answer.citations],
+            "citations": [_dashed(asdict(citation)) for citation in with_pages(answer.citations)],
             "sentences": [asdict(sentence) for sentence in answer.sentences],
             "mode": draft.mode,
             "model": draft.model,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from rag.errors import Forbidden, NotFound
 from rag.models import Collection, Document
 from rag.typing import User
 
-LIBRARY_NAME = "Library"
-"""The collection that every signed-in user reads; made with the first document."""
+LIBRARY = UUID("5b2f0c9e-6d0f-4a39-9d2b-0c1f5c0a7e01")
+"""Key of the collection that every signed-in user reads; made with the first document, named as its reader says."""
 
 
 def readable(user: User) -> QuerySet[Collection]:
@@ -57,8 +59,22 @@ def collection_named(user: User, name: str) -> Collection:
 def default_collection(user: User) -> Collection:
     """Return where a document goes that names no collection: the library, or the user's private shelf."""
     if user.has_perm("rag.add_document"):
-        return Collection.objects.get_or_create(name=LIBRARY_NAME, defaults={"everyone": True})[0]
+        return _library()
     own = Collection.objects.filter(owner=user).order_by("created_at").first()
     return own or Collection.objects.create(
         name=f"{user.get_username()[:60]} ({user.pk.hex[:8]})", owner=user
     )
+
+
+def _library() -> Collection:
+    found = Collection.objects.filter(pk=LIBRARY).first()
+    if found is not None:
+        return found
+    try:
+        with transaction.atomic():
+            return Collection.objects.create(pk=LIBRARY, name=_("Library"), everyone=True)
+    except (
+        IntegrityError
+    ):  # made at the same moment, or the name is taken by a collection of the user's making
+        name = f"{_('Library')} ({LIBRARY.hex[:6]})"
+        return Collection.objects.get_or_create(pk=LIBRARY, defaults={"name": name, "everyone": True})[0]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 
 from rag import permissions
 from rag.embedding import active_model
@@ -125,7 +125,7 @@ def library_status(user: User) -> LibraryStatus:
         ready=counts.get(DocumentStatus.READY, 0),
         in_work=counts.get(DocumentStatus.QUEUED, 0) + counts.get(DocumentStatus.PROCESSING, 0),
         failed=counts.get(DocumentStatus.FAILED, 0),
-        chunks=sum(documents.values_list("chunk_count", flat=True)),
+        chunks=documents.aggregate(n=Sum("chunk_count"))["n"] or 0,
         embedder=active_model(),
     )
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from rag.ingest.parsers import ParseLimits, parse
 from rag.models import Collection, Conversation, Document, DocumentStatus, DocumentVersion, Question
-from rag.permissions import LIBRARY_NAME
+from rag.permissions import LIBRARY
 
 _numbers = itertools.count(1)
 
 
 def library_shelf() -> Collection:
     """Return the collection that everyone reads."""
-    return Collection.objects.get_or_create(name=LIBRARY_NAME, defaults={"everyone": True})[0]
+    return Collection.objects.get_or_create(pk=LIBRARY, defaults={"name": "Library", "everyone": True})[0]
 
 
 def stored_document(text: str = "", *, filename: str = "", **values: Any) -> Document:
