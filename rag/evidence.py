@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rag.figures import figures
 from rag.indexes.analyser import analyse
+from rag.indexes.glossary import translations
 from rag.questions import Kind, holds_answer, kind_of
 from rag.sentences import split_sentences
 from rag.values import Answer, Hit, Passage
@@ -36,6 +37,8 @@ class _Question:
     terms: tuple[str, ...]
     weights: Floats
     """Rarity of each term."""
+    senses: tuple[frozenset[str], ...]
+    """Each term with its translations."""
 
     @property
     def total(self) -> float:
@@ -48,6 +51,7 @@ class _Text:
 
     passage: Passage
     terms: tuple[str, ...]
+    held: frozenset[str]
     sentences: tuple[frozenset[str], ...]
 
 
@@ -74,9 +78,8 @@ def measure(
 def _read(passage: Passage) -> _Text:
     heading = analyse(f"{passage.title}\n{passage.heading}")
     sentences = [passage.text[start:end] for start, end in split_sentences(passage.text)]
-    return _Text(
-        passage, (*heading, *analyse(passage.text)), tuple(frozenset(analyse(each)) for each in sentences)
-    )
+    terms = (*heading, *analyse(passage.text))
+    return _Text(passage, terms, frozenset(terms), tuple(frozenset(analyse(each)) for each in sentences))
 
 
 def _asked(question: str, passages: Sequence[Passage], idf: Callable[[str], float] | None) -> _Question:
@@ -87,7 +90,8 @@ def _asked(question: str, passages: Sequence[Passage], idf: Callable[[str], floa
         weights = [math.log(1 + (count - held[term] + 0.5) / (held[term] + 0.5)) + 0.3 for term in terms]
     else:
         weights = [idf(term) for term in terms]
-    return _Question(question, kind_of(question), terms, np.array(weights, np.float64))
+    senses = tuple(frozenset((term, *translations(term))) for term in terms)
+    return _Question(question, kind_of(question), terms, np.array(weights, np.float64), senses)
 
 
 def _cosines(hits: Sequence[Hit]) -> Signals:
@@ -114,21 +118,32 @@ def _lexical(hits: Sequence[Hit], asked: _Question) -> Signals:
         "words": best,
         "words_share": best / asked.total,
         "words_first": first / asked.total,
+        "words_first_share": first / best if best else 0.0,
         **_gaps("words", scores, 1 / best if best else 0.0),
     }
 
 
 def _fused(hits: Sequence[Hit]) -> Signals:
-    """How far the best passage stands out in the fused ranking, and whether words and meaning agree on it."""
+    """How near the best passage is in the fused ranking, how far it stands out, and whether words agree with meaning.
+
+    Ranks are counted among ``hits``, so that what lies outside them has no say.
+    """
     scores = _padded([hit.score for hit in hits])
-    ranks = [(hit.lexical_rank or _RANKS, hit.vector_rank or _RANKS) for hit in hits]
-    first = ranks[0]
+    by_words = _ranks([hit.lexical_score or 0.0 for hit in hits])
+    by_meaning = _ranks([hit.vector_score or 0.0 for hit in hits])
     return {
+        "fused": float(scores[0]),
         **_gaps("fused", scores, 1.0),
-        "ranks_first": math.log(first[0]) + math.log(first[1]),
-        "lexical_rank_of_nearest": math.log(min(ranks, key=lambda rank: rank[1])[0]),
-        "vector_rank_of_best_words": math.log(min(ranks, key=lambda rank: rank[0])[1]),
+        "ranks_first": math.log(by_words[0] * by_meaning[0]),
+        "words_rank_of_nearest": math.log(by_words[int(np.argmin(by_meaning))]),
+        "meaning_rank_of_best_words": math.log(by_meaning[int(np.argmin(by_words))]),
     }
+
+
+def _ranks(scores: Sequence[float]) -> list[int]:
+    """Return the one-based rank of each score; equal ones share the better rank."""
+    ordered = sorted(scores, reverse=True)
+    return [1 + ordered.index(score) for score in scores]
 
 
 def _gaps(name: str, scores: Floats, unit: float) -> Signals:
@@ -151,7 +166,9 @@ def _words(asked: _Question, texts: Sequence[_Text]) -> Signals:
     """How much of the question, weighted by rarity, the passages and their best sentences hold."""
     if not asked.terms:
         return dict.fromkeys(_WORD_SIGNALS, 0.0)
-    held = np.array([[term in text.terms for term in asked.terms] for text in texts], np.float64)
+    held = np.array(
+        [[not sense.isdisjoint(text.held) for sense in asked.senses] for text in texts], np.float64
+    )
     missing = (1 - held) * asked.weights
     sentences = [max((_share(asked, each) for each in text.sentences), default=0.0) for text in texts]
     phrases = [_phrases(asked, text.terms) for text in texts[:3]]
@@ -198,8 +215,9 @@ def _phrases(asked: _Question, terms: Sequence[str]) -> float:
     for place, term in enumerate(terms):
         places[term].append(place)
     found = 0.0
-    for i, (one, other) in enumerate(zip(asked.terms, asked.terms[1:], strict=False)):
-        if any(abs(a - b) <= _NEAR for a in places.get(one, ()) for b in places.get(other, ())):
+    spots = [[place for term in sense for place in places.get(term, ())] for sense in asked.senses]
+    for i, (one, other) in enumerate(zip(spots, spots[1:], strict=False)):
+        if any(abs(a - b) <= _NEAR for a in one for b in other):
             found += float(asked.weights[i] + asked.weights[i + 1])
     return found / (2 * asked.total)
 

@@ -25,7 +25,7 @@ _DUPLICATE_COSINE = 0.955
 _DUPLICATE_SHARE = 0.7
 _MEANING = 0.9
 _WORDS = 1.3
-_PLACE = 0.9
+_PLACE = 0.6
 _FOREIGN = 0.8
 """How much better a sentence in another language must be than the best in the question's own."""
 _REACH = 1.15
