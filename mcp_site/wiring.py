@@ -37,6 +37,7 @@ def _connect_rag() -> None:
 
     health.register("embedder", _embedder)
     health.register("generator", _generator)
+    health.register("index", _index)
     starter.register("operator_guide", load_guide)
 
 
@@ -51,6 +52,25 @@ def _embedder() -> Part:
     engine = getattr(embedder, "engine", "")
     why = "OPENAI_EMBEDDING_MODEL" if settings.OPENAI_EMBEDDING_MODEL else "default"
     return Part(True, f"{embedder.model_id} {engine}".strip(), why)
+
+
+def _index() -> Part:
+    from django.db import connection
+
+    from rag.library import library
+
+    counts = library().counts()
+    form = f"embedded, {counts.chunks} chunks, {counts.chunks_without_vector} without vector"
+    if not settings.MONGO:
+        return Part(True, form, "default")
+    from rag.indexes.mongo import offers_vector_search
+    from rag.models import StoredVector
+
+    vectors = connection.get_collection(StoredVector._meta.db_table)  # type: ignore[attr-defined]
+    offered = offers_vector_search(vectors)
+    return Part(
+        True, form, "MongoDB offers $vectorSearch; not used" if offered else "no $vectorSearch offered"
+    )
 
 
 def _generator() -> Part:

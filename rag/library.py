@@ -21,7 +21,7 @@ from django.db import connections
 from rag.changes import current_sequence
 from rag.embedders.base import Embedder
 from rag.embedding import active_embedder, active_model, centres_of
-from rag.indexes.base import SnapshotRefused
+from rag.indexes.base import IndexCounts, SnapshotRefused
 from rag.indexes.embedded import EmbeddedIndex
 from rag.models import Chunk, CorpusChange, Document
 from rag.values import IndexedChunk
@@ -89,6 +89,11 @@ class Library:
         if index.question_centres is None:
             index.question_centres = centres_of(embedder)
         return View(index, embedder)
+
+    def counts(self) -> IndexCounts:
+        """Return what the index of this process holds at the moment, without catching up."""
+        index = self._index
+        return IndexCounts(0, 0, 0) if index is None else index.counts()
 
     def embedder(self) -> Embedder | None:
         """Return the embedder of the corpus, loading it if need be; None when this machine cannot run it."""
