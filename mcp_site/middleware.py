@@ -148,7 +148,7 @@ class LoginRequiredMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
-        self.open_paths = {"/health", reverse("login"), reverse("set_language")}
+        self.open_paths = {"/health", reverse("login"), reverse("set_language"), reverse("favicon")}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if self._is_open(request) or request.user.is_authenticated:

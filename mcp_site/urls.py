@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.templatetags.static import static
 from django.urls import include, path
 
 from mcp_site.health import HealthView
 from mcp_site.schema import DocsView, SchemaView
 
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Lead browsers to our mark on pages that name none, such as the admin's."""
+    return redirect(static("img/mark.svg"))
+
+
 urlpatterns = [
     path("", include("rag.urls")),
     path("", include("mcp_site.accounts.urls")),
+    path("favicon.ico", favicon, name="favicon"),
     path("health", HealthView.as_view(), name="health"),
     path("admin/", admin.site.urls),
     path("api/v1/auth/", include("mcp_site.accounts.api_urls")),

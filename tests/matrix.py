@@ -20,8 +20,7 @@ sys.path.insert(0, str(ROOT))
 from tests import servers  # noqa: E402 - the path has to be set first
 
 ON_BOTH = ("tests/web", "tests/contract")
-# One process per core; a file stays in one process, because its fixtures may hold a running site.
-PARALLEL = ("-n", "auto", "--maxprocesses=4", "--dist=loadfile")
+PARALLEL = ("-n", "auto", "--maxprocesses=4")
 
 
 def run_half(

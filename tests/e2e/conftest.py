@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.once)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     """Return a Chromium of this machine."""
     path = browser_path()
@@ -36,14 +36,14 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(browser: Any) -> Iterator[Server]:
     """Return the running server; not started where there is no browser."""
     with running_server() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def session(browser: Any, server: Server) -> Any:
     """Return the cookies of a session that went through the login page."""
     context = browser.new_context(base_url=server.address, locale="fr-FR")

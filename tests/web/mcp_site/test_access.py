@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 SOME_ID = "00000000-0000-4000-8000-000000000000"
-OPEN = {"login", "health", "api_token", "set_language"}
+OPEN = {"favicon", "login", "health", "api_token", "set_language"}
 
 
 def every_path(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, str]]:
