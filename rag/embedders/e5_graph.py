@@ -1,65 +1,106 @@
 """The encoder of multilingual-e5-small as an ONNX graph, built from the package's weights. Pure.
 
 One window in, its mean hidden state out (not normalised, so that windows of a long text can be averaged). A
-batch of one needs neither padding nor mask, and a text's vector cannot depend on its neighbours. The encoder
-is BERT's (Devlin et al., 2018) with a layer normalisation after each residual sum and the exact GELU.
+window at a time needs neither padding nor mask, and a text's vector cannot depend on its neighbours. The
+encoder is BERT's (Devlin et al., 2018): a layer normalisation after each residual sum, exact GELU.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from rag.embedders.e5_weights import WeightFile
+from rag.embedders.e5_weights import Floats, WeightFile
 from rag.embedders.onnx_file import CONTRIB, FLOAT, Graph
 
-CONVERTER_VERSION = 1
-"""Part of the cached file's name: raise it whenever the graph changes."""
 INPUT = "embedded"
+"""Name of the graph's input, [tokens, hidden]; the first output is the mean state, [hidden]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A linear layer x W^T + b of the encoder."""
+
+    name: str
+    matrix: Floats
+    """[outputs, inputs]"""
+    bias: Floats
+    after_gelu: bool = False
+    """Its input is never much below zero."""
+
+
+class Linear(Protocol):
+    """How linear layers are computed."""
+
+    def __call__(self, graph: Graph, x: str, layer: Layer) -> str:
+        """Adds the layer's nodes for the input ``x`` and returns the name of the result."""
+        ...
+
+
+class ExactLinear:
+    """Linear layers in float32. With ``observe`` the largest magnitude of each input becomes an output."""
+
+    def __init__(self, *, observe: bool = False) -> None:
+        self._observe = observe
+        self.observed: list[str] = []
+        """Names of the layers, in the order of the graph's additional outputs."""
+
+    def __call__(self, graph: Graph, x: str, layer: Layer) -> str:
+        if self._observe:
+            tokens = graph.constant("tokens_axis", [0])
+            peak = graph.node("ReduceMax", graph.node("Abs", x), tokens, keepdims=0)
+            graph.output(peak, FLOAT, [layer.matrix.shape[1]])
+            self.observed.append(layer.name)
+        product = graph.node("MatMul", x, graph.constant(f"{layer.name}.w", layer.matrix.T))
+        return graph.node("Add", product, graph.constant(f"{layer.name}.b", layer.bias))
 
 
 class _Encoder:
-    def __init__(self, weights: WeightFile) -> None:
+    def __init__(self, weights: WeightFile, linear: Linear) -> None:
         self.weights = weights
+        self.shape = weights.shape
         self.graph = Graph("multilingual-e5-small")
+        self.linear = linear
 
-    def linear(self, x: str, inputs: int, names: Sequence[str]) -> str:
-        """x W^T + b, with the matrices of ``names`` stacked into one."""
+    def project(self, x: str, inputs: int, names: Sequence[str], *, after_gelu: bool = False) -> str:
+        """A linear layer with the matrices of ``names`` stacked into one."""
         matrix = np.concatenate([self.weights.matrix(f"{name}.w", inputs) for name in names])
         bias = np.concatenate([self.weights.vector(f"{name}.b") for name in names])
-        product = self.graph.node("MatMul", x, self.graph.constant(f"{names[0]}.w", matrix.T))
-        return self.graph.node("Add", product, self.graph.constant(f"{names[0]}.b", bias))
+        return self.linear(self.graph, x, Layer(names[0], matrix, bias, after_gelu))
 
     def normalise(self, x: str, name: str) -> str:
         scale = self.graph.constant(f"{name}.w", self.weights.vector(f"{name}.w"))
         shift = self.graph.constant(f"{name}.b", self.weights.vector(f"{name}.b"))
-        epsilon = self.weights.shape.epsilon
-        return self.graph.node("LayerNormalization", x, scale, shift, axis=-1, epsilon=epsilon)
+        return self.graph.node("LayerNormalization", x, scale, shift, axis=-1, epsilon=self.shape.epsilon)
 
     def attend(self, x: str, layer: str) -> str:
-        hidden, heads = self.weights.shape.hidden, self.weights.shape.heads
-        joined = self.linear(x, hidden, [f"{layer}.q", f"{layer}.k", f"{layer}.v"])
-        sizes = self.graph.constant("thirds", [hidden] * 3)
-        query, key, value = self.graph.split("Split", [joined, sizes], 3, axis=-1)
-        context = self.graph.node("MultiHeadAttention", query, key, value, domain=CONTRIB, num_heads=heads)
-        return self.linear(context, hidden, [f"{layer}.ao"])
+        graph, hidden = self.graph, self.shape.hidden
+        batch = graph.constant("batch_axis", [0])
+        joined = self.project(x, hidden, [f"{layer}.q", f"{layer}.k", f"{layer}.v"])
+        sizes = graph.constant("thirds", [hidden] * 3)
+        parts = graph.split("Split", [graph.node("Unsqueeze", joined, batch), sizes], 3, axis=-1)
+        context = graph.node("MultiHeadAttention", *parts, domain=CONTRIB, num_heads=self.shape.heads)
+        return self.project(graph.node("Squeeze", context, batch), hidden, [f"{layer}.ao"])
 
-    def layer(self, x: str, number: int) -> str:
-        name, shape = f"l{number}", self.weights.shape
-        x = self.normalise(self.graph.node("Add", x, self.attend(x, name)), f"{name}.aln")
-        wide = self.graph.node("Gelu", self.linear(x, shape.hidden, [f"{name}.fi"]))
-        narrow = self.linear(wide, shape.feed_forward, [f"{name}.fo"])
-        return self.normalise(self.graph.node("Add", x, narrow), f"{name}.oln")
+    def encode(self, x: str, number: int) -> str:
+        """One layer of the encoder."""
+        name, shape, graph = f"l{number}", self.shape, self.graph
+        x = self.normalise(graph.node("Add", x, self.attend(x, name)), f"{name}.aln")
+        wide = graph.node("Gelu", self.project(x, shape.hidden, [f"{name}.fi"]))
+        narrow = self.project(wide, shape.feed_forward, [f"{name}.fo"], after_gelu=True)
+        return self.normalise(graph.node("Add", x, narrow), f"{name}.oln")
 
 
-def build(weights: WeightFile) -> bytes:
-    """An ONNX model in float32: input ``INPUT`` [1, tokens, hidden], one output [1, hidden]."""
-    encoder = _Encoder(weights)
+def build(weights: WeightFile, linear: Linear) -> bytes:
+    """The model file of the encoder with its linear layers computed by ``linear``."""
+    encoder = _Encoder(weights, linear)
     graph, hidden = encoder.graph, weights.shape.hidden
-    x = encoder.normalise(graph.input(INPUT, FLOAT, [1, "tokens", hidden]), "emb.ln")
+    x = encoder.normalise(graph.input(INPUT, FLOAT, ["tokens", hidden]), "emb.ln")
     for number in range(weights.shape.layers):
-        x = encoder.layer(x, number)
-    mean = graph.node("ReduceMean", x, graph.constant("tokens_axis", [1]), keepdims=0)
-    graph.output(mean, FLOAT, [1, hidden])
+        x = encoder.encode(x, number)
+    mean = graph.node("ReduceMean", x, graph.constant("tokens_axis", [0]), keepdims=0)
+    graph.output(mean, FLOAT, [hidden], first=True)
     return graph.serialise()

@@ -9,46 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 import numpy as np
 
-from rag.embedders.base import EmbedderUnavailable
+from rag.embedders.e5_graph import INPUT
 from rag.embedders.e5_tokenizer import Tokenizer
 from rag.embedders.e5_weights import WeightFile
+from rag.embedders.onnx_session import Session
 from rag.values import Matrix, Vector
-
-PASSAGE, QUERY = "passage: ", "query: "
-"""What the model was trained to see before each kind of text."""
-
-
-class Session(Protocol):
-    """The part of onnxruntime.InferenceSession that we use."""
-
-    def run(self, outputs: None, inputs: dict[str, object]) -> list[Matrix]:
-        """Outputs of the graph."""
-        ...
-
-
-def open_session(model: str | bytes) -> Session:
-    """An onnxruntime session that computes on the calling thread; ``model`` is a path or the file's bytes.
-
-    Raises EmbedderUnavailable when onnxruntime is not installed or refuses the model.
-    """
-    try:
-        import onnxruntime  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise EmbedderUnavailable(f"onnxruntime has no build here ({error})") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    # Plans of memory are kept per input shape, and every length is a shape of its own.
-    options.enable_mem_pattern = False
-    options.log_severity_level = 3
-    try:
-        session: Session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises bare pybind11 exceptions without a common base
-        raise EmbedderUnavailable(f"onnxruntime refuses the converted model ({error})") from error
-    return session
 
 
 def available_cpus() -> int:
@@ -64,9 +32,9 @@ class OnnxE5:
     def __init__(
         self,
         weights: WeightFile,
+        tokenizer: Tokenizer,
         session: Session,
         *,
-        input_name: str,
         model_id: str,
         engine: str,
         threads: int | None = None,
@@ -76,44 +44,38 @@ class OnnxE5:
         self.dimension = weights.shape.hidden
         self.max_tokens = weights.shape.positions - 2
         self._weights = weights
+        self._tokenizer = tokenizer
         self._session = session
-        self._input = input_name
-        vocabulary = weights.vocabulary()
-        self._begin, self._end = vocabulary.begin, vocabulary.end
-        self._tokenizer = Tokenizer(vocabulary)
         self._pool = ThreadPoolExecutor(threads or available_cpus(), thread_name_prefix="embedder")
 
     def embed_passages(self, texts: Sequence[str]) -> Matrix:
         """Vectors of ``texts``, one row each. The longest run first, which leaves no core idle at the end."""
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         order = sorted(range(len(texts)), key=lambda n: -len(texts[n]))
-        for n, vector in zip(
-            order, self._pool.map(self._embed_passage, (texts[n] for n in order)), strict=True
-        ):
+        found = self._pool.map(self._embed_passage, [texts[n] for n in order])
+        for n, vector in zip(order, found, strict=True):
             vectors[n] = vector
         return vectors
 
     def embed_query(self, text: str) -> Vector:
         """Vector of a question, computed on the calling thread."""
-        return self._embed(QUERY + text)
+        return self._embed(self._tokenizer.query(text))
 
     def count_tokens(self, text: str) -> int:
         """Tokens of ``text`` without prefix and special tokens."""
         return len(self._tokenizer.encode(text))
 
     def _embed_passage(self, text: str) -> Vector:
-        return self._embed(PASSAGE + text)
+        return self._embed(self._tokenizer.passage(text))
 
-    def _embed(self, text: str) -> Vector:
+    def _embed(self, tokens: list[int]) -> Vector:
         """Vector of a prefixed text. Windows of a long one are averaged by length, as the package does."""
-        tokens = self._tokenizer.encode(text)
+        begin, *content, end = tokens
         total = np.zeros(self.dimension, dtype=np.float32)
-        for start in range(0, len(tokens), self.max_tokens):
-            window = tokens[start : start + self.max_tokens]
-            total += len(window) * self._mean_state(window)
+        for start in range(0, len(content), self.max_tokens):
+            window = content[start : start + self.max_tokens]
+            total += len(window) * self._mean_state([begin, *window, end])
         return total / np.linalg.norm(total)
 
     def _mean_state(self, tokens: list[int]) -> Vector:
-        ids = np.array([self._begin, *tokens, self._end])
-        mean: Vector = self._session.run(None, {self._input: self._weights.embed(ids)[None]})[0][0]
-        return mean
+        return self._session.run(None, {INPUT: self._weights.embed(np.array(tokens))})[0]

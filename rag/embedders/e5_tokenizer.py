@@ -1,9 +1,9 @@
 """Unigram tokenizer of multilingual-e5-small. Pure.
 
 The segmentation with the highest sum of log-probabilities is found by the Viterbi algorithm (Kudo, "Subword
-Regularization", 2018, section 3.2). No piece of this vocabulary holds a space anywhere but at its start, so words
-are segmented one by one and those seen before come from a cache: about 1 % of the time that the encoder takes, in
-a sixth of the memory of a native tokenizer.
+Regularization", 2018, section 3.2). No piece of this vocabulary holds a space anywhere but at its start, so
+words are segmented one by one and those seen before come from a cache: about 1 % of the time that the encoder
+takes, in a sixth of the memory of a native tokenizer.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Tokenizer:
             raise ValueError("a piece of the vocabulary spans two words")
         self._ids = vocabulary.ids
         self._scores = vocabulary.scores
+        self._begin, self._end = vocabulary.begin, vocabulary.end
         self._longest = max(map(len, self._ids))
         self._unknown = vocabulary.unknown
         self._unknown_score = min(self._scores) - _UNKNOWN_PENALTY
@@ -44,6 +45,14 @@ class Tokenizer:
         for word in self._raw_word.findall(text):
             ids.extend(self._cache.get(word) or self._encode_word(word))
         return ids
+
+    def passage(self, text: str) -> list[int]:
+        """Token ids of a text to be found: the prefix that the model was trained with, and special tokens."""
+        return [self._begin, *self.encode("passage: " + text), self._end]
+
+    def query(self, text: str) -> list[int]:
+        """Token ids of a question, with its prefix and special tokens."""
+        return [self._begin, *self.encode("query: " + text), self._end]
 
     def _encode_word(self, raw: str) -> Ids:
         ids: list[int] = []

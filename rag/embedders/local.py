@@ -1,59 +1,61 @@
 """Choice of the local embedder: the best engine that runs here and proves that it computes the right vectors.
 
-In this order: multilingual-e5-small converted for onnxruntime, the same weights on the package's own engine,
-the Universal Sentence Encoder in pure numpy. One log line says which one runs, and why those before it do not.
+In this order: multilingual-e5-small converted for onnxruntime, in 8 bits and in float32; the same weights on the
+package's own engine; the Universal Sentence Encoder in pure numpy. One log line says which one runs, and why
+those before it do not.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from rag.embedders import e5_graph
 from rag.embedders.base import EmbedderUnavailable, LocalEmbedder
 from rag.embedders.e5_cache import DerivedFiles
+from rag.embedders.e5_convert import PROBES, Precision, derived_name, open_converted
 from rag.embedders.e5_native import NativeE5
-from rag.embedders.e5_onnx import OnnxE5, open_session
+from rag.embedders.e5_onnx import OnnxE5
+from rag.embedders.e5_tokenizer import Tokenizer
 from rag.embedders.e5_weights import WeightFile, find_weights
 from rag.embedders.use_numpy import NumpyUSE
 from rag.values import Matrix
 
 log = logging.getLogger(__name__)
 
-PROBES = (
-    "Comment équilibrer un canal de paiement dont toute la liquidité est d'un seul côté ?",
-    "What happens to my funds when a peer force-closes the channel?",
-    "Un nœud annonce ses frais en deux parties : une base en millisatoshis et un taux en parties par million.",
-    "A watchtower keeps a penalty transaction for every state; lncli wtclient towers lists those in use.",
-    "sauvegarde",
-    "option_anchors lets either side bump the fee of a commitment transaction after it has been broadcast.",
-)
-"""Texts whose vectors every engine must reproduce; they are embedded as passages."""
 LEAST_COSINE = 0.999
-"""Below this a converted engine is not trusted: a wrong kernel lands far lower, a right one above 0.9998."""
+"""Below this a converted model is not trusted; a right one is above 0.9995 on every probe."""
+
+Loader = Callable[[], LocalEmbedder]
 
 
 def load_local_embedder(cache_dir: Path, *, threads: int | None = None) -> LocalEmbedder:
     """The best embedder of this machine; ``threads`` bounds those that embed passages (default: all CPUs).
 
-    ``cache_dir`` keeps the converted model; the first start fills it. Raises EmbedderUnavailable when not even
-    the pure-numpy encoder is installed.
+    ``cache_dir`` keeps the converted model; the first start fills it. Raises EmbedderUnavailable when not
+    even the pure-numpy encoder is installed.
     """
     files = DerivedFiles(cache_dir)
-    attempts: tuple[Callable[[], LocalEmbedder], ...] = (
-        lambda: load_onnx_embedder(files, threads=threads),
-        lambda: load_native_embedder(files, threads=threads),
-        NumpyUSE,
+    return first_available(
+        (
+            lambda: load_converted(files, Precision.INT8, threads=threads),
+            lambda: load_converted(files, Precision.FLOAT32, threads=threads),
+            lambda: load_native(files, threads=threads),
+            NumpyUSE,
+        )
     )
-    reasons: list[str] = []
-    for attempt in attempts:
+
+
+def first_available(loaders: Sequence[Loader]) -> LocalEmbedder:
+    """What the first loader that does not raise EmbedderUnavailable returns; raises it when all do."""
+    reasons: dict[str, None] = {}
+    for load in loaders:
         try:
-            embedder = attempt()
+            embedder = load()
         except EmbedderUnavailable as error:
-            reasons.append(str(error))
+            reasons[str(error)] = None
             continue
         level = logging.WARNING if reasons else logging.INFO
         why = "; ".join(reasons) or "the fastest engine, its vectors verified"
@@ -62,28 +64,29 @@ def load_local_embedder(cache_dir: Path, *, threads: int | None = None) -> Local
     raise EmbedderUnavailable("; ".join(reasons))
 
 
-def load_onnx_embedder(files: DerivedFiles, *, threads: int | None = None) -> OnnxE5:
-    """The converted model, verified. Raises EmbedderUnavailable when it cannot run or is wrong."""
+def load_converted(files: DerivedFiles, precision: Precision, *, threads: int | None = None) -> OnnxE5:
+    """The converted model, verified. Raises EmbedderUnavailable when it cannot run or computes wrong vectors."""
     path = find_weights()
     digest = files.digest(path)
-    name = f"e5-{digest[:16]}-v{e5_graph.CONVERTER_VERSION}.onnx"
     weights = WeightFile(path)
-    if not files.path(name).is_file():
-        files.write(name, e5_graph.build(weights))
-    session = open_session(str(files.path(name)))
-    embedder = OnnxE5(
-        weights,
-        session,
-        input_name=e5_graph.INPUT,
-        model_id=model_id(digest),
-        engine="onnxruntime-float32",
-        threads=threads,
-    )
-    verify(embedder, _reference(files, digest))
+    tokenizer = Tokenizer(weights.vocabulary())
+
+    def load(wanted: Precision) -> OnnxE5:
+        return OnnxE5(
+            weights,
+            tokenizer,
+            open_converted(files, weights, tokenizer, digest, wanted),
+            model_id=model_id(digest),
+            engine=f"onnxruntime-{wanted}",
+            threads=threads,
+        )
+
+    embedder = load(precision)
+    verify(embedder, _reference(files, digest, lambda: load(Precision.FLOAT32)))
     return embedder
 
 
-def load_native_embedder(files: DerivedFiles, *, threads: int | None = None) -> NativeE5:
+def load_native(files: DerivedFiles, *, threads: int | None = None) -> NativeE5:
     """The package's own engine. Raises EmbedderUnavailable when it is not installed or has no build here."""
     return NativeE5(model_id=model_id(files.digest(find_weights())), threads=threads)
 
@@ -107,12 +110,20 @@ def verify(embedder: LocalEmbedder, reference: Matrix) -> float:
     return least
 
 
-def _reference(files: DerivedFiles, digest: str) -> Matrix:
-    """Vectors of ``PROBES`` by the package's own engine, computed once and stored."""
-    name = f"e5-{digest[:16]}-probes.npy"
+def _reference(files: DerivedFiles, digest: str, load_float32: Loader) -> Matrix:
+    """Vectors of ``PROBES`` by the package's own engine, computed once and stored.
+
+    Where that engine has no build, the float32 model stands in: it holds the same weights, and plain arithmetic.
+    """
+    name = derived_name(digest, "probes.npy")
     known = files.read_matrix(name)
-    if known is not None and known.shape[0] == len(PROBES):
+    if known is not None and len(known) == len(PROBES):
         return known
-    reference = NativeE5(model_id="").embed_passages(PROBES)
+    try:
+        engine: LocalEmbedder = NativeE5(model_id=model_id(digest))
+    except EmbedderUnavailable as error:
+        log.warning("embedder_reference_replaced: float32 for the package's engine (%s)", error)
+        engine = load_float32()
+    reference = engine.embed_passages(PROBES)
     files.write_matrix(name, reference)
     return reference

@@ -88,11 +88,11 @@ class Graph:
         self._inputs.append(_value_info(name, kind, shape))
         return name
 
-    def output(self, name: str, kind: int, shape: Sequence[int | str]) -> None:
-        """Declares the tensor ``name`` as an output."""
-        self._outputs.append(_value_info(name, kind, shape))
+    def output(self, name: str, kind: int, shape: Sequence[int | str], *, first: bool = False) -> None:
+        """Declares the tensor ``name`` as an output, after or before those declared so far."""
+        self._outputs.insert(0 if first else len(self._outputs), _value_info(name, kind, shape))
 
-    def constant(self, name: str, values: NDArray[np.generic] | float | Sequence[int]) -> str:
+    def constant(self, name: str, values: NDArray[np.generic] | np.generic | float | Sequence[int]) -> str:
         """Adds a constant, or finds it if ``name`` is known, and returns its name; floats become float32."""
         if name not in self._constants:
             array = np.asarray(values)
