@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,11 +62,10 @@ def measure(
     hits: Sequence[Hit],
     answer: Answer | None,
     language: str,
-    idf: Callable[[str], float] | None,
 ) -> Signals:
     """Return the signals by name. Those of scores come from ``hits``, those of words from the best passages."""
     texts = [_read(passage) for passage in passages[:_READ]]
-    asked = _asked(question, passages, idf)
+    asked = _asked(question, passages)
     signals = _cosines(hits) | _lexical(hits, asked) | _fused(hits)
     signals |= _words(asked, texts) | _forms(asked, texts, answer)
     same = [passage.language == language for passage in passages]
@@ -82,14 +81,12 @@ def _read(passage: Passage) -> _Text:
     return _Text(passage, terms, frozenset(terms), tuple(frozenset(analyse(each)) for each in sentences))
 
 
-def _asked(question: str, passages: Sequence[Passage], idf: Callable[[str], float] | None) -> _Question:
+def _asked(question: str, passages: Sequence[Passage]) -> _Question:
+    """Return the question with each term weighted by how few of the passages hold it."""
     terms = tuple(dict.fromkeys(analyse(question)))
-    if idf is None:
-        held = Counter(term for passage in passages for term in frozenset(analyse(passage.text)))
-        count = len(passages)
-        weights = [math.log(1 + (count - held[term] + 0.5) / (held[term] + 0.5)) + 0.3 for term in terms]
-    else:
-        weights = [idf(term) for term in terms]
+    held = Counter(term for passage in passages for term in frozenset(analyse(passage.text)))
+    count = len(passages)
+    weights = [math.log(1 + (count - held[term] + 0.5) / (held[term] + 0.5)) + 0.3 for term in terms]
     senses = tuple(frozenset((term, *translations(term))) for term in terms)
     return _Question(question, kind_of(question), terms, np.array(weights, np.float64), senses)
 
@@ -105,21 +102,21 @@ def _cosines(hits: Sequence[Hit]) -> Signals:
         "cosine": float(scores[0]),
         "cosine_first": float(scores[0]) if first is None else first,
         **_gaps("cosine", scores, 1.0),
-        "cosine_z": float(scores[0] - scores[1:20].mean()) / spread,
+        "standing": float(scores[0] - scores[1:20].mean()) / spread,
     }
 
 
 def _lexical(hits: Sequence[Hit], asked: _Question) -> Signals:
     """The same for BM25; scores are taken as shares of the best one."""
     scores = _padded(sorted((hit.lexical_score or 0.0 for hit in hits), reverse=True))
-    best = float(scores[0])
+    best = max(float(scores[0]), 1e-6)
     first = hits[0].lexical_score or 0.0
     return {
         "words": best,
         "words_share": best / asked.total,
         "words_first": first / asked.total,
-        "words_first_share": first / best if best else 0.0,
-        **_gaps("words", scores, 1 / best if best else 0.0),
+        "words_first_share": first / best,
+        **_gaps("words", scores, 1 / best),
     }
 
 
