@@ -57,30 +57,29 @@ class RAGWorkflow:
         from rag.cli import acting_user, collection_for
         from rag.folders import submit_folder
         from rag.ingest.repair import repair
-        from rag.ingest.runner import drain, open_pipeline
-        from rag.models import Document, DocumentStatus
+        from rag.ingest.runner import finish, open_pipeline
+        from rag.models import DocumentStatus
 
         repair()
         report = submit_folder(
             user=acting_user(self._username), paths=[path], collection=collection_for(self._collection)
         )
         with open_pipeline() as pipeline:
-            drain(pipeline)
-        rows = Document.objects.filter(pk__in=[document.pk for document in report.documents])
+            rows = finish(pipeline, report.documents)
         failed = {row.filename: row.error_message for row in rows if row.status == DocumentStatus.FAILED}
         failed |= {name.name: reason for name, reason in report.refused}
         return IngestReport(sum(row.status == DocumentStatus.READY for row in rows), failed)
 
     def _query(self, question: str, top_k: int | None, follow_up: bool) -> Response:
         from rag.ask import AskRequest, answer
-        from rag.cli import acting_user, collection_for
+        from rag.cli import acting_user
+        from rag.permissions import collection_named
         from rag.selectors import conversation_get
 
         user = acting_user(self._username)
+        collection = collection_named(user, self._collection) if self._collection else None
         earlier = conversation_get(user, self._conversation) if follow_up and self._conversation else None
-        asked = AskRequest(
-            user, question, collection=collection_for(self._collection), top_k=top_k, conversation=earlier
-        )
+        asked = AskRequest(user, question, collection=collection, top_k=top_k, conversation=earlier)
         raw = answer(asked).result
         self._conversation = raw["conversation"]
         return Response(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
@@ -10,10 +11,14 @@ from django.conf import settings
 from rag.embedders.base import Embedder
 from rag.embedding import active_embedder
 from rag.errors import IngestFailure
+from rag.ingest import queue
 from rag.ingest.parsers import MEGABYTE, ParseLimits
 from rag.ingest.pipeline import Pipeline
 from rag.ingest.queue import worker_name
 from rag.ingest.sandbox import ParserProcess
+from rag.models import Document, DocumentStatus
+
+WAIT_SECONDS = 0.2
 
 
 def limits() -> ParseLimits:
@@ -46,3 +51,17 @@ def drain(pipeline: Pipeline, *, should_stop: Callable[[], bool] = lambda: False
     """Read and embed until nothing is left that this process can claim; new documents are read first."""
     while not should_stop() and (pipeline.read_next() or pipeline.embed_next()):
         continue
+
+
+def finish(pipeline: Pipeline, documents: Iterable[Document]) -> list[Document]:
+    """Return these documents once each is ready or has failed, also where another process is at work on it."""
+    keys = [document.pk for document in documents]
+    found = Document.objects.filter(pk__in=keys, deleted_at__isnull=True)
+    waiting = found.filter(status__in=(DocumentStatus.QUEUED, DocumentStatus.PROCESSING))
+    drain(pipeline)
+    while waiting.exists():
+        time.sleep(WAIT_SECONDS)
+        queue.release_dead()
+        queue.requeue_expired()
+        drain(pipeline)
+    return list(found)

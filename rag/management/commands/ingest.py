@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rag.cli import acting_user, collection_for
 from rag.folders import submit_folder
 from rag.ingest.repair import repair
-from rag.ingest.runner import drain, open_pipeline
+from rag.ingest.runner import finish, open_pipeline
 from rag.models import Document, DocumentStatus
 
 
@@ -47,8 +47,7 @@ class Command(BaseCommand):
     def _work(self, documents: list[Document]) -> None:
         repair()
         with open_pipeline() as pipeline:
-            drain(pipeline)
-        rows = list(Document.objects.filter(pk__in=[document.pk for document in documents]))
+            rows = finish(pipeline, documents)
         failed = [row for row in rows if row.status == DocumentStatus.FAILED]
         for row in failed:
             self.stderr.write(f"failed {row.filename}: {row.error_message}")
