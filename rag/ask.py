@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -17,7 +17,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from rag import cache, permissions
-from rag.answering import Draft, Task, compose, generator_name
+from rag.answering import MODEL_UNAVAILABLE, Draft, Task, compose, generator_name
 from rag.citation_pages import with_pages
 from rag.errors import RagError
 from rag.followups import leans_on_earlier, standalone
@@ -51,7 +51,8 @@ class AskRequest:
 
     def checked(self) -> AskRequest:
         """Return the request in its final form; raises ``RagError`` naming the field."""
-        question = " ".join(self.question.split())
+        # Arguments of a command may hold bytes that are no text.
+        question = " ".join(self.question.encode(errors="replace").decode().split())
         if not question:
             raise RagError(_("Ask a question."), field="question", code="required")
         if len(question) > MAX_QUESTION:
@@ -87,6 +88,7 @@ class Done:
 
 
 Event = Retrieved | Token | Done
+Row = TypeVar("Row", Collection, Conversation)
 
 
 def ask(request: AskRequest, cancel: Cancellation | None = None) -> Iterator[Event]:
@@ -113,7 +115,7 @@ class _Run:
         self.cached = False
 
     def events(self) -> Iterator[Event]:
-        name = cache.key(self.scope, self.query)
+        name = cache.key(self.scope, self.query, self.history)
         payload = self._reused(cache.get(name))
         while payload is None and not self.cancel.cancelled:
             with cache.flights.board(name) as place:
@@ -132,6 +134,7 @@ class _Run:
 
     def _generate(self) -> Generator[Event, None, cache.Payload | None]:
         self.watch.lap("cache")
+        whole = self.view.index.vectors_loaded
         found = find(
             self.query,
             view=self.view,
@@ -148,9 +151,17 @@ class _Run:
         if draft is None:
             return None
         payload = self._payload(draft, passages)
-        if not payload["notice"]:
-            cache.put(self.scope, self.query, None if self.history else found.vector, payload)
+        if whole and self._worth_keeping(draft, found):
+            vector = None if self.history else found.vector
+            cache.put(self.scope, self.query, vector, payload, history=self.history)
         return payload
+
+    def _worth_keeping(self, draft: Draft, found: Found) -> bool:
+        """Return whether the same question would be answered alike until the corpus changes.
+
+        Not so where a server was away. Chunks that wait for their vectors are no reason: these are announced.
+        """
+        return draft.notice != MODEL_UNAVAILABLE and (found.vector is not None or self.view.embedder is None)
 
     def _composed(self, found: Found) -> Generator[Event, None, Draft | None]:
         task = Task(
@@ -208,7 +219,7 @@ class _Run:
 
     def _record(self, payload: cache.Payload) -> Question:
         request = self.request
-        conversation = request.conversation or Conversation.objects.create(
+        conversation = _existing(request.conversation) or Conversation.objects.create(
             user=request.user, title=request.question[:300]
         )
         question = Question(
@@ -216,7 +227,7 @@ class _Run:
             user=request.user,
             text=request.question,
             language=request.language,
-            collection=request.collection,
+            collection=_existing(request.collection),
             answer=payload["answer"],
             answerable=payload["answerable"],
             confidence=payload["confidence"],
@@ -238,6 +249,11 @@ class _Run:
             Conversation.objects.filter(pk=conversation.pk).update(updated_at=timezone.now())
         log.info("question_answered", cached=self.cached, answerable=payload["answerable"], **timings)
         return question
+
+
+def _existing(row: Row | None) -> Row | None:
+    """Return the row unless it was deleted while the answer was being written."""
+    return row if row is not None and type(row)._default_manager.filter(pk=row.pk).exists() else None
 
 
 def _history(request: AskRequest) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -46,10 +46,14 @@ class Scope:
         return _hash(json.dumps(asdict(self), sort_keys=True))
 
 
-def key(scope: Scope, question: str) -> str:
-    """Return the key of a question's answer within a scope; case, spaces and final marks do not matter."""
+def key(scope: Scope, question: str, history: Sequence[str] = ()) -> str:
+    """Return the key of a question's answer within a scope; case, spaces and final marks do not matter.
+
+    ``history`` holds the earlier questions that the answer's author is shown.
+    """
     text = unicodedata.normalize("NFKC", question).casefold().replace("’", "'")
-    return f"answer:{_hash(scope.digest() + ' '.join(text.split()).rstrip(' ?!.'))}"
+    before = json.dumps(list(history)) if history else ""
+    return f"answer:{_hash(scope.digest() + before + ' '.join(text.split()).rstrip(' ?!.'))}"
 
 
 def get(name: str) -> Payload | None:
@@ -58,11 +62,13 @@ def get(name: str) -> Payload | None:
     return dict(found) if found else None
 
 
-def put(scope: Scope, question: str, vector: Vector | None, payload: Payload) -> None:
+def put(
+    scope: Scope, question: str, vector: Vector | None, payload: Payload, *, history: Sequence[str] = ()
+) -> None:
     """Keep an answer, and its question's vector for semantic hits."""
     if not settings.RAG_CACHE_SECONDS:
         return
-    name = key(scope, question)
+    name = key(scope, question, history)
     cache.set(name, payload, settings.RAG_CACHE_SECONDS)
     if vector is None:
         return

@@ -12,7 +12,7 @@ import structlog
 
 from rag.embedders.openai import EmbeddingError
 from rag.library import View
-from rag.models import Chunk
+from rag.models import Chunk, Document, DocumentStatus
 from rag.values import Hit, Passage, Vector
 
 
@@ -71,8 +71,18 @@ def find(
     clock.lap("search")
     passages = _passages(hits, scope, top_k)
     clock.lap("rows")
-    incomplete = vector is None or view.index.counts().chunks_without_vector > 0
+    incomplete = vector is None or not view.index.vectors_loaded or _some_wait(view, scope)
     return Found(tuple(passages), tuple(hits), vector, incomplete)
+
+
+def _some_wait(view: View, scope: frozenset[UUID]) -> bool:
+    """Return whether a document within the scope answers by its words only; others are nobody's business."""
+    if not view.index.counts().chunks_without_vector:
+        return False
+    waiting = Document.objects.filter(
+        collection_id__in=list(scope), active_version__isnull=False, deleted_at__isnull=True
+    ).exclude(status=DocumentStatus.READY)
+    return waiting.exists()
 
 
 def _vector(view: View, query: str) -> Vector | None:

@@ -11,12 +11,21 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import connections
 
-from rag import services
+from rag import embedding, services
 from rag.ask import AskRequest, Done, Retrieved, Token, answer, ask
 from rag.errors import RagError
 from rag.generators.base import Cancellation
+from rag.indexes.embedded import EmbeddedIndex
 from rag.models import Conversation, DocumentVersion, Question
-from tests.factories import BACKUP_FR, BALANCING, make_collection, make_user, ready_document
+from tests.factories import (
+    BACKUP_FR,
+    BALANCING,
+    make_collection,
+    make_pipeline,
+    make_user,
+    queue_document,
+    ready_document,
+)
 from tests.openai_server import Chat, Hang, OpenAIServer, Status
 
 pytestmark = pytest.mark.django_db
@@ -154,6 +163,35 @@ class TestCache:
 
         assert (result["answerable"], result["cached"], result["nearest"]) == (False, False, [])
 
+    def test_a_follow_up_shares_no_answer_with_one_after_other_questions(self, user: Any) -> None:
+        def last(*questions: str) -> dict[str, Any]:
+            first = answer(AskRequest(user, questions[0]))
+            return [result_of(user, each, conversation=first.conversation) for each in questions[1:]][-1]
+
+        last("What is a static backup of all channels?", QUESTION, "and its fee limit?")
+
+        assert last(QUESTION, "and its fee limit?")["cached"] is False
+        assert last(QUESTION, "and its fee limit?")["cached"] is True
+
+    def test_a_document_without_vectors_does_not_end_the_cache(self, user: Any) -> None:
+        queue_document(user, "# Watchtowers\n\nA watchtower punishes a breach.")
+        make_pipeline(embedding.configured_embedder()).read_next()
+
+        first, again = result_of(user, QUESTION), result_of(user, QUESTION)
+
+        assert first["notice"] == "lexical_only"
+        assert (first["cached"], again["cached"]) == (False, True)
+
+    def test_an_answer_from_before_the_vectors_were_read_is_not_kept(
+        self, user: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as starting:
+            starting.setattr(EmbeddedIndex, "vectors_loaded", False)
+            early = result_of(user, QUESTION)
+
+        assert early["notice"] == "lexical_only"
+        assert not result_of(user, QUESTION)["cached"]
+
     def test_losing_permission_ends_cached_answers(self, embedder: Any) -> None:
         admin = make_user("admin", is_superuser=True)
         group = Group.objects.create(name="g")
@@ -179,6 +217,20 @@ class TestConversation:
         assert followed["answerable"]
         assert "bos rebalance" in followed["answer"]
         assert alone["conversation"] != first["conversation"]
+
+
+def test_a_conversation_deleted_meanwhile_is_begun_anew(user: Any) -> None:
+    gone = answer(AskRequest(user, QUESTION)).conversation
+    late = AskRequest(user, "What does bos rebalance do?", conversation=Conversation.objects.get(pk=gone.pk))
+    services.delete_conversation(user=user, conversation=gone)
+
+    question = answer(late)
+
+    assert Conversation.objects.get(pk=question.conversation_id).title == "What does bos rebalance do?"
+
+
+def test_bytes_that_are_no_text_in_a_question_are_no_error(user: Any) -> None:
+    assert result_of(user, "caf\udce9: how do I balance a channel?")["answerable"] in (True, False)
 
 
 class TestWrittenByAModel:
