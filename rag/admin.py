@@ -73,7 +73,7 @@ class DocumentAdmin(admin.ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    @admin.action(description=_("Read again"))
+    @admin.action(description=_("Read again"), permissions=["change"])
     def read_again(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
         for document in queryset:
             services.retry_document(user=request.user, document=document)

@@ -61,9 +61,11 @@ def default_collection(user: User) -> Collection:
     if user.has_perm("rag.add_document"):
         return _library()
     own = Collection.objects.filter(owner=user).order_by("created_at").first()
-    return own or Collection.objects.create(
-        name=f"{user.get_username()[:60]} ({user.pk.hex[:8]})", owner=user
-    )
+    if own is not None:
+        return own
+    # Several first files may arrive at once.
+    name = f"{user.get_username()[:60]} ({user.pk.hex[:8]})"
+    return Collection.objects.get_or_create(name=name, owner=user)[0]
 
 
 def _library() -> Collection:

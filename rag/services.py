@@ -15,7 +15,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from rag import permissions, storage
-from rag.errors import Conflict, Forbidden, RagError
+from rag.errors import Conflict, Forbidden, NotFound, RagError
+from rag.ingest import queue
 from rag.ingest.repair import purge
 from rag.messages import explain_outbound
 from rag.models import (
@@ -214,6 +215,7 @@ def _submit(user: User, shelf: Collection, stored: Stored, origin: Origin) -> Su
             _requeue(same)
         return Submitted(same, created=False)
     if origin.key and (earlier := _earlier(shelf, origin)):
+        permissions.require_write(user, earlier, "change")
         return Submitted(_new_version(earlier, stored, origin), created=False)
     try:
         with transaction.atomic():
@@ -267,19 +269,12 @@ def _new_version(document: Document, stored: Stored, origin: Origin) -> Document
 
 
 def _requeue(document: Document, **changes: object) -> None:
-    """Put a document into the queue, whoever was at work on it: their claim, and so their result, is void."""
-    Document.objects.filter(pk=document.pk, deleted_at__isnull=True).update(
-        status=DocumentStatus.QUEUED,
-        claimed_by="",
-        claimed_until=None,
-        pending_version=None,
-        attempts=0,
-        progress=0,
-        error_code="",
-        error_params={},
-        updated_at=timezone.now(),
-        **changes,
-    )
+    """Put a document into the queue, whoever was at work on it: their claim, and so their result, is void.
+
+    Raises ``NotFound`` when it was deleted meanwhile.
+    """
+    if not queue.requeue(document.pk, **changes):
+        raise NotFound
 
 
 def _clean_name(filename: str) -> str:

@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 from datetime import timedelta
+from uuid import UUID
 
 from django.db.models import F, Q
 from django.utils import timezone
@@ -47,6 +48,23 @@ def _claim(worker: str, wanted: Q) -> Document | None:
         if Document.objects.filter(wanted, free, pk=key, deleted_at__isnull=True).update(**changes):
             return Document.objects.get(pk=key)
     return None
+
+
+def requeue(key: UUID, **changes: object) -> bool:
+    """Return whether a document was put into the queue; who was at work on it has lost their claim."""
+    wanted: dict[str, object] = {
+        "status": DocumentStatus.QUEUED,
+        "claimed_by": "",
+        "claimed_until": None,
+        "pending_version": None,
+        "attempts": 0,
+        "progress": 0,
+        "error_code": "",
+        "error_params": {},
+        "updated_at": timezone.now(),
+    }
+    found = Document.objects.filter(pk=key, deleted_at__isnull=True)
+    return found.update(**wanted | changes) == 1
 
 
 def advance(document: Document, worker: str, **changes: object) -> bool:

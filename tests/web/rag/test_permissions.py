@@ -6,13 +6,25 @@ import io
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
+from django.db.models import QuerySet
+from django.test import Client
 
 from rag import permissions, selectors, services
 from rag.errors import Forbidden, NotFound
 from rag.library import library
+from rag.models import Collection
 from rag.search import find
-from tests.factories import BACKUP_FR, BALANCING, make_collection, make_user, ready_document
+from rag.workflow import RAGWorkflow
+from tests.factories import (
+    BACKUP_FR,
+    BALANCING,
+    make_collection,
+    make_pipeline,
+    make_user,
+    queue_document,
+    ready_document,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -107,3 +119,60 @@ def test_a_user_without_rights_gets_a_private_shelf(shelves: dict[str, Any], emb
     assert "Sauvegarder les canaux" not in titles(inside, "channel.backup sauvegarde")
     services.delete_document(user=outside, document=document)
     assert "Sauvegarder les canaux" not in titles(outside, "channel.backup sauvegarde")
+
+
+def test_two_first_documents_at_once_share_one_private_shelf(monkeypatch: pytest.MonkeyPatch) -> None:
+    user = make_user()
+    first = permissions.default_collection(user)
+
+    monkeypatch.setattr(QuerySet, "first", lambda self: None)  # the other one's shelf was not there yet
+
+    assert permissions.default_collection(user) == first
+
+
+def test_who_may_only_add_does_not_replace_what_others_wrote() -> None:
+    source = "https://example.org/a"
+    services.submit_text(user=make_user(is_superuser=True), title="A", text="first", source_url=source)
+    user = make_user()
+    user.user_permissions.set(Permission.objects.filter(codename="add_document"))
+
+    with pytest.raises(Forbidden):
+        services.submit_text(
+            user=type(user).objects.get(pk=user.pk), title="A", text="other", source_url=source
+        )
+
+
+@pytest.mark.parametrize("name", ["Secret", "Unknown"])
+def test_the_python_interface_asks_only_what_its_user_may_read(name: str) -> None:
+    make_user("bob")
+    make_collection("Secret")
+
+    with pytest.raises(NotFound):
+        RAGWorkflow(username="bob", collection=name)._query("What is it?", None, follow_up=False)
+
+    assert Collection.objects.count() == 1
+
+
+def test_staff_who_may_only_look_cannot_have_documents_read_again(client: Client) -> None:
+    document, staff = queue_document(make_user(is_superuser=True)), make_user(is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename="view_document"))
+    client.force_login(staff)
+
+    action = {"action": "read_again", "_selected_action": [str(document.pk)]}
+    answer = client.post("/admin/rag/document/", action)
+
+    assert answer.status_code in (200, 302)
+    document.refresh_from_db()
+    assert document.attempts == 0
+
+
+def test_whether_others_documents_wait_for_their_vectors_is_not_told(
+    shelves: dict[str, Any], embedder: Any
+) -> None:
+    queue_document(shelves["inside"], BACKUP_FR)  # on a private shelf
+    make_pipeline(embedder).read_next()
+
+    def incomplete(user: Any) -> bool:
+        return find("backup", view=library().view(), scope=permissions.scope(user), top_k=3).incomplete
+
+    assert (incomplete(shelves["inside"]), incomplete(shelves["outside"])) == (True, False)
