@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from rag.models import CorpusChange
+from rag.models import CorpusChange, Document
 
 
 def current_sequence() -> int:
@@ -27,3 +28,9 @@ def announce(document: uuid.UUID | None) -> int:
         except IntegrityError:
             continue
         return sequence
+
+
+def document_gone(instance: Document, **kwargs: Any) -> None:
+    """Announce a row that another one took along when it was deleted; those marked before were announced."""
+    if instance.deleted_at is None:
+        announce(instance.pk)

@@ -78,15 +78,10 @@ def read(content_hash: str) -> bytes:
     return path_of(content_hash).read_bytes()
 
 
-def remove(content_hash: str) -> None:
-    """Remove a content that nothing refers to any more."""
-    path_of(content_hash).unlink(missing_ok=True)
-
-
 def sweep(used: set[str]) -> int:
-    """Return how many stored contents were removed because no document refers to them."""
-    removed = 0
-    for path in Path(settings.MEDIA_ROOT).glob("??/*"):
+    """Return how many files were removed: contents that no document refers to, uploads that were broken off."""
+    removed, root = 0, Path(settings.MEDIA_ROOT)
+    for path in (*root.glob("??/*"), *root.glob("incoming-*")):
         if path.name not in used and time.time() - path.stat().st_mtime > GRACE_SECONDS:
             path.unlink(missing_ok=True)
             removed += 1

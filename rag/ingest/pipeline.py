@@ -60,6 +60,8 @@ class Pipeline:
             self._read(document)
         except (IngestFailure, ParseError) as error:
             self._fail(document, error.code, dict(error.params))
+        except EmbeddingError as error:  # the first document of all asks the server for its dimension
+            self._try_later(document, error)
         except Exception as error:  # the queue must go on whatever a single document does to it
             log.exception("document_failed", document=str(document.pk))
             self._fail(document, "internal", {"error": type(error).__name__})
@@ -113,16 +115,18 @@ class Pipeline:
         if version is None:
             return
         _check_attempts(document)
-        rows = version.chunks.values_list("text_hash", "heading", "text")
-        texts = {key: embedding_text(document.title, heading, text) for key, heading, text in rows}
-        todo = [key for key in texts if key in missing(embedder.model_id, list(texts))]
+        keys = list(dict.fromkeys(version.chunks.order_by("ordinal").values_list("text_hash", flat=True)))
+        absent = missing(embedder.model_id, keys)
+        todo = [key for key in keys if key in absent]
         batch = todo[:EMBED_BATCH]
         if batch:
-            vectors = embedder.embed_passages([texts[key] for key in batch])
-            save_vectors(embedder.model_id, dict(zip(batch, vectors, strict=True)))
+            rows = version.chunks.filter(text_hash__in=batch).values_list("text_hash", "heading", "text")
+            texts = {key: embedding_text(document.title, heading, text) for key, heading, text in rows}
+            vectors = embedder.embed_passages(list(texts.values()))
+            save_vectors(embedder.model_id, dict(zip(texts, vectors, strict=True)))
         left = len(todo) - len(batch)
         if left:
-            done = 1 - left / max(1, len(texts))
+            done = 1 - left / len(keys)
             progress = READ_PROGRESS + int((100 - READ_PROGRESS) * done)
             queue.advance(document, self._worker, progress=progress, attempts=0)
         else:

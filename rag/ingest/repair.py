@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import structlog
 from django.db.models import F, Q
 
@@ -62,10 +64,21 @@ def _owners() -> list[tuple[object, object, object, str]]:
 
 def sweep() -> bool:
     """Remove vectors and files that nothing uses any more, so that what was deleted is gone; return False."""
+    # Vectors are read before the chunks: a chunk is always there before its vector.
+    stored = list(StoredVector.objects.values_list("pk", "text_hash"))
     used = set(Chunk.objects.values_list("text_hash", flat=True).distinct())
-    stored = StoredVector.objects.values_list("pk", "text_hash")
-    unused = [pk for pk, text_hash in stored.iterator() if text_hash not in used]
+    unused = [(pk, text_hash) for pk, text_hash in stored if text_hash not in used]
     for start in range(0, len(unused), BATCH):
-        StoredVector.objects.filter(pk__in=unused[start : start + BATCH]).delete()
+        _drop_vectors(dict(unused[start : start + BATCH]))
     storage.sweep(set(Document.objects.values_list("content_hash", flat=True)))
     return False
+
+
+def _drop_vectors(unused: dict[UUID, str]) -> None:
+    """Delete vectors, unless a new document has come to hold their text; found too late, it is read again."""
+    hashes = list(set(unused.values()))
+    again = set(Chunk.objects.filter(text_hash__in=hashes).values_list("text_hash", flat=True))
+    StoredVector.objects.filter(pk__in=[pk for pk, key in unused.items() if key not in again]).delete()
+    lost = [key for key in hashes if key not in again]
+    for document in set(Chunk.objects.filter(text_hash__in=lost).values_list("document_id", flat=True)):
+        queue.requeue(document)

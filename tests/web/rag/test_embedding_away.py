@@ -77,3 +77,20 @@ def test_a_server_that_stays_away_is_named_and_words_still_find_the_document(ser
     result = answer(AskRequest(user, "How do I balance a channel?")).result
     assert result["notice"] == "lexical_only"
     assert result["passages"][0]["title"] == "Balancing a channel"
+
+
+def test_the_first_document_of_all_waits_for_the_server(server: OpenAIServer) -> None:
+    document = queue_document(make_user(is_superuser=True), BALANCING)
+    steps = pipeline()
+
+    server.script(Status(500))
+    steps.read_next()
+    document.refresh_from_db()
+    assert (document.status, document.claimed_by) == (DocumentStatus.PROCESSING, "postponed")
+
+    Document.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    queue.requeue_expired()
+    while steps.read_next() or steps.embed_next():
+        continue
+    document.refresh_from_db()
+    assert document.status == DocumentStatus.READY
