@@ -117,6 +117,11 @@ class Library:
             self._embedder = active_embedder()
         self._embedder_tried.set()
 
+    def _try_embedder_again(self) -> None:
+        """Load the embedder where that failed at first: its server was away, and there was no model yet."""
+        if self._embedder is None and self._embedder_tried.is_set():
+            self._load_embedder()
+
     def _warm_up(self) -> None:
         try:
             self._load_embedder()
@@ -181,6 +186,7 @@ class Library:
                 now = time.monotonic()
                 if self._sequence() != before:
                     changed_at = now
+                    self._try_embedder_again()
                 if now - changed_at > SAVE_QUIET_SECONDS or now - saved_at > SAVE_AT_LEAST_SECONDS:
                     self.save()
                     saved_at = now
@@ -211,7 +217,10 @@ class Library:
 
 
 def _snapshot_path() -> Path:
-    return Path(settings.DATA_DIR) / "index" / "chunks.index"
+    """Return where the index of this database lies: another one in the same data folder numbers other changes."""
+    first = CorpusChange.objects.order_by("sequence").values_list("pk", flat=True).first()
+    name = first.hex[:16] if first else "empty"
+    return Path(settings.DATA_DIR) / "index" / f"{name}.index"
 
 
 def _read_documents(index: EmbeddedIndex, documents: Sequence[UUID]) -> None:

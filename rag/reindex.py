@@ -33,15 +33,17 @@ def embed_hashes(embedder: Embedder, hashes: Sequence[str]) -> None:
 
 def move_to(embedder: Embedder, *, progress: Callable[[int], object] = lambda left: None) -> int:
     """Return how many texts were embedded. Cut off, it goes on where it was when it is called again."""
-    total, old = _fill(embedder, progress), active_model()
-    if old != embedder.model_id:
+    total = _fill(embedder, progress)
+    if active_model() != embedder.model_id:
         switch_model(embedder)
+    # Told also without a switch: an earlier call may have been cut off before it said so, and what was embedded
+    # now (after the embedder had failed) is known to no index yet.
+    announce(None)
+    # A document that was taken in during the switch has vectors of the old model only.
+    if late := _fill(embedder, progress):
+        total += late
         announce(None)
-        # A document that was taken in during the switch has vectors of the old model only.
-        if late := _fill(embedder, progress):
-            total += late
-            announce(None)
-        StoredVector.objects.filter(model=old).delete()
+    StoredVector.objects.exclude(model=embedder.model_id).delete()
     return total
 
 

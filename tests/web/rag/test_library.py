@@ -11,7 +11,7 @@ from rag import permissions, services
 from rag.changes import announce
 from rag.embedding import switch_model
 from rag.library import Library, _snapshot_path, library, reset_library
-from rag.models import StoredVector
+from rag.models import CorpusChange, Document, StoredVector
 from rag.search import find
 from tests.factories import BACKUP_FR, BALANCING, make_pipeline, make_user, queue_document, ready_document
 
@@ -120,8 +120,6 @@ def test_a_snapshot_newer_than_the_database_is_not_believed(embedder: Any) -> No
     library().view()
     library().save()
     document.versions.all()[0].chunks.all().delete()
-    from rag.models import CorpusChange
-
     CorpusChange.objects.all().delete()
     reset_library()
 
@@ -149,3 +147,31 @@ def test_another_model_takes_over_in_one_step(embedder: Any) -> None:
     assert after.index.model_id == "renamed"
     assert after.index.counts().chunks_without_vector == 0
     assert after.embedder is None
+
+
+def test_a_snapshot_of_another_database_is_not_believed(embedder: Any) -> None:
+    user = make_user(is_superuser=True)
+    ready_document(user, embedder, BACKUP_FR)
+    library().view()
+    library().save()
+    reset_library()
+
+    Document.objects.all().delete()
+    CorpusChange.objects.all().delete()
+    ready_document(user, embedder, BALANCING)
+
+    assert first_title(user, "balance a channel") == "Balancing a channel"
+
+
+def test_an_embedder_that_failed_at_the_start_is_tried_again(
+    embedder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Library()
+    monkeypatch.setattr("rag.library.active_embedder", lambda: None)
+    shelf._warm_up()
+    assert shelf._embedder is None
+
+    monkeypatch.setattr("rag.library.active_embedder", lambda: embedder)
+    shelf._try_embedder_again()
+
+    assert shelf._embedder is embedder

@@ -9,10 +9,10 @@ import pytest
 
 from rag import embedding, permissions
 from rag.library import library
-from rag.models import StoredVector
+from rag.models import Document, DocumentStatus, StoredVector
 from rag.reindex import embed_hashes, move_to, unembedded
 from rag.search import find
-from tests.factories import BACKUP_FR, BALANCING, make_user, ready_document
+from tests.factories import BACKUP_FR, BALANCING, make_pipeline, make_user, queue_document, ready_document
 
 pytestmark = pytest.mark.django_db
 
@@ -52,4 +52,32 @@ def test_the_old_model_answers_until_the_switch(embedder: Any, monkeypatch: pyte
     found = find("Quel fichier sauvegarder ?", view=after, scope=scope, top_k=1)
     assert found.passages[0].title == "Sauvegarder les canaux"
     assert not found.incomplete
+    assert set(StoredVector.objects.values_list("model", flat=True)) == {"mirrored"}
+
+
+def test_vectors_that_were_missing_reach_the_indexes(embedder: Any) -> None:
+    document = queue_document(make_user(is_superuser=True), BACKUP_FR)
+    make_pipeline(embedder).read_next()
+    Document.objects.filter(pk=document.pk).update(status=DocumentStatus.FAILED, pending_version=None)
+    assert library().view().index.counts().chunks_without_vector > 0
+
+    move_to(embedder)
+
+    assert library().view().index.counts().chunks_without_vector == 0
+
+
+def test_a_switch_that_was_cut_off_before_it_was_told_is_completed(
+    embedder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Mirrored(embedder)
+    ready_document(make_user(is_superuser=True), embedder, BACKUP_FR)
+    library().view()
+    monkeypatch.setattr(embedding, "configured_embedder", lambda: other)
+    with monkeypatch.context() as cut, pytest.raises(KeyboardInterrupt):
+        cut.setattr("rag.reindex.announce", lambda document: (_ for _ in ()).throw(KeyboardInterrupt))
+        move_to(other)
+
+    move_to(other)
+
+    assert library().view().index.model_id == "mirrored"
     assert set(StoredVector.objects.values_list("model", flat=True)) == {"mirrored"}
