@@ -57,12 +57,16 @@ class DocumentsView(generics.ListAPIView[Document]):
         filters = serializers.DocumentFilterSerializer(data=self.request.query_params)
         filters.is_valid(raise_exception=True)
         values = filters.validated_data
-        return selectors.document_list(
+        found = selectors.document_list(
             _user(self.request),
             collection=_collection(self.request, values.get("collection")),
             status=values.get("status", ""),
             search=values.get("search", ""),
-        ).select_related("active_version")
+        )
+        # The pages of a version are shown; its text may be long.
+        return found.select_related("collection", "active_version").defer(
+            "active_version__text", "active_version__blocks"
+        )
 
     @extend_schema(parameters=[serializers.DocumentFilterSerializer])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -99,7 +103,8 @@ class DocumentsView(generics.ListAPIView[Document]):
         )
 
     def _text(self, request: Request) -> services.Submitted:
-        if "url" in request.data and "text" not in request.data:
+        data: Any = request.data
+        if isinstance(data, dict) and "url" in data and "text" not in data:
             url = serializers.DocumentUrlSerializer(data=request.data)
             url.is_valid(raise_exception=True)
             shelf = _collection(request, url.validated_data.get("collection"))

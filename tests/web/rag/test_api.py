@@ -122,8 +122,9 @@ class TestDocuments:
         assert field in answer.json()["errors"]
         assert not Document.objects.exists()
 
-    def test_a_body_that_is_no_object_is_refused(self, api: Client) -> None:
-        answer = post(api, "documents", [1])
+    @pytest.mark.parametrize("body", [[1], 5, None, True, "url"])
+    def test_a_body_that_is_no_object_is_refused(self, api: Client, body: Any) -> None:
+        answer = api.post("/api/v1/rag/documents", json.dumps(body), content_type="application/json")
 
         assert answer.status_code == 400
         assert answer["Content-Type"] == "application/problem+json"
@@ -152,6 +153,7 @@ class TestDocuments:
             answer = api.get("/api/v1/rag/documents", {"status": "ready", "search": "page"})
 
         assert answer.json()["count"] == 5
+        assert answer.json()["results"][0]["pages"] is None
         assert api.get("/api/v1/rag/documents", {"status": "wrong"}).status_code == 400
 
 
