@@ -32,7 +32,6 @@ from rag.embedders import load_local_embedder  # noqa: E402
 from rag.embedders.base import Embedder  # noqa: E402
 from rag.evaluation import ndcg_at, recall_at, reciprocal_rank  # noqa: E402
 from rag.indexes.embedded import EmbeddedIndex, Ranking  # noqa: E402
-from rag.indexes.lexical import Bm25Parameters  # noqa: E402
 from rag.indexes.questions import question_centres  # noqa: E402
 from rag.retrieval import FusionWeights  # noqa: E402
 from rag.values import IndexedChunk, Matrix  # noqa: E402
@@ -55,7 +54,7 @@ class Method:
 
 def _ranking(*, translation: float = 0.7, vector: float | None = None) -> Ranking:
     fusion = FusionWeights() if vector is None else FusionWeights(vector, vector)
-    return Ranking(bm25=Bm25Parameters(0.9, 0.6, (2.0, 2.0, 1.0)), fusion=fusion, translation=translation)
+    return Ranking(fusion=fusion, translation=translation)
 
 
 METHODS = {

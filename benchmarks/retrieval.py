@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -68,7 +69,7 @@ def documents(texts: Sequence[str], vectors: Matrix) -> list[list[IndexedChunk]]
                 collection=f"{first // CHUNKS_A_DOCUMENT % 3:032x}",
                 language="fr" if first % 2 else "en",
                 title=f"Document {first}",
-                heading="Channels › Fees",
+                heading=" ".join(texts[first].split()[:5]),
                 text=texts[number],
                 vector=vectors[number],
             )
@@ -84,30 +85,44 @@ def resident() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def timings(call: Callable[[int], object], rounds: int = 5) -> tuple[float, float]:
-    """Median and 95th percentile in ms over the questions asked, each ``rounds`` times after one to warm up."""
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Milliseconds a call, over the questions asked."""
+
+    median: float
+    high: float
+    cpu: float
+    """Processor time of all threads, which other programs on the machine do not inflate."""
+
+    def __str__(self) -> str:
+        return f"p50 {self.median:.2f} ms, p95 {self.high:.2f} ms, CPU {self.cpu:.2f} ms"
+
+
+def timings(call: Callable[[int], object], rounds: int = 5) -> Timing:
+    """Time ``call`` on each question ``rounds`` times, after one to warm up."""
     call(0)
-    taken = []
+    taken, cpu = [], time.process_time()
     for number in range(rounds * len(ASKED)):
         start = time.perf_counter()
         call(number % len(ASKED))
         taken.append((time.perf_counter() - start) * 1000)
-    return float(np.median(taken)), float(np.percentile(taken, 95))
+    cpu = (time.process_time() - cpu) * 1000 / len(taken)
+    return Timing(float(np.median(taken)), float(np.percentile(taken, 95)), cpu)
 
 
 def line(name: str, figures: str) -> None:
     print(f"  {name:44}{figures}", flush=True)
 
 
-def embedding_time() -> float:
-    """Median ms to embed a question with the local embedder, and its engine's name on the screen."""
+def embedding_time() -> Timing:
+    """Time to embed a question with the local embedder, and its engine's name on the screen."""
     from rag.embedders import load_local_embedder
 
     cache = Path(os.environ.get("MCP_DATA_DIR", ROOT / "var")) / "models"
     embedder = load_local_embedder(cache)
-    median, high = timings(lambda number: embedder.embed_query(ASKED[number]))
-    line(f"embedding a question ({embedder.engine})", f"p50 {median:.2f} ms, p95 {high:.2f} ms")
-    return median
+    timing = timings(lambda number: embedder.embed_query(ASKED[number]))
+    line(f"embedding a question ({embedder.engine})", str(timing))
+    return timing
 
 
 def build(texts: Sequence[str], vectors: Matrix, questions: Matrix) -> EmbeddedIndex:
@@ -125,9 +140,8 @@ def build(texts: Sequence[str], vectors: Matrix, questions: Matrix) -> EmbeddedI
     return index
 
 
-def measure_search(index: EmbeddedIndex, questions: Matrix, embedding: float) -> float:
+def measure_search(index: EmbeddedIndex, questions: Matrix, embedding: Timing) -> Timing:
     readable = frozenset(f"{number:032x}" for number in (0, 1))
-    median = 0.0
     for name, collections, by_meaning in (
         ("search, words only", None, False),
         ("search, words and meaning, all collections", None, True),
@@ -138,12 +152,10 @@ def measure_search(index: EmbeddedIndex, questions: Matrix, embedding: float) ->
             vector = questions[number] if by_meaning else None
             return index.search(ASKED[number], vector, collections=collections, limit=30)
 
-        median, high = timings(lambda number: ask(number, collections, by_meaning))  # noqa: B023
-        line(
-            name,
-            f"p50 {median:.2f} ms, p95 {high:.2f} ms, {median / embedding:.2f} of the question's embedding",
-        )
-    return median
+        timing = timings(lambda number: ask(number, collections, by_meaning))  # noqa: B023
+        shares = f"{timing.median / embedding.median:.2f} (CPU {timing.cpu / embedding.cpu:.2f})"
+        line(name, f"{timing}, {shares} of the question's embedding")
+    return timing
 
 
 def measure_start(index: EmbeddedIndex, folder: Path) -> None:
@@ -178,7 +190,7 @@ def run_json(command: Sequence[str]) -> list[float]:
 
 
 def measure_peers(
-    python: str, texts: Sequence[str], vectors: Matrix, questions: Matrix, ours: float, folder: Path
+    python: str, texts: Sequence[str], vectors: Matrix, questions: Matrix, ours: Timing, folder: Path
 ) -> None:
     np.savez(folder / "data.npz", vectors=vectors, questions=questions)
     (folder / "texts.json").write_text(json.dumps({"texts": list(texts), "questions": ASKED}))
@@ -192,7 +204,7 @@ def measure_peers(
         line(
             f"{peer} {figures['version']}",
             f"adding {figures['added']:.0f} chunks/s, p50 {figures['p50']:.2f} ms, "
-            f"p95 {figures['p95']:.2f} ms, {figures['p50'] / ours:.1f} times ours, {figures['memory']:.0f} MB"
+            f"p95 {figures['p95']:.2f} ms, {figures['p50'] / ours.median:.1f} times ours, {figures['memory']:.0f} MB"
             + (
                 f", first answer of a new process after {figures['start']:.2f} s"
                 if "start" in figures

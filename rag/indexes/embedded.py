@@ -25,10 +25,12 @@ _COMPACT_ABOVE = 256
 class Ranking:
     """What decides the order of passages. The defaults were chosen by ``benchmarks/ranking.py``."""
 
-    bm25: lexical.Bm25Parameters = lexical.Bm25Parameters(k1=0.9, b=0.6, weights=(2.0, 2.0, 1.0))
+    bm25: lexical.Bm25Parameters = lexical.Bm25Parameters(k1=0.9, b=0.6)
     fusion: FusionWeights = FusionWeights()
     translation: float = 0.7
     """What a translated word counts next to the question's own; 0 = do not translate."""
+    fields: tuple[int, int, int] = (2, 2, 1)
+    """How often a word counts in title, heading and text; part of what is stored."""
 
 
 DEFAULT_RANKING = Ranking()
@@ -64,7 +66,7 @@ class EmbeddedIndex:
             return
         with self._write() as state:
             state = state.without({chunk.document for chunk in chunks})
-            segment = lexical.build_segment([self._term_numbers(chunk) for chunk in chunks])
+            segment = lexical.build_segment(self._rows(chunks))
             given = {place: chunk.vector for place, chunk in enumerate(chunks) if chunk.vector is not None}
             rows = np.array(list(given), np.intp) + state.size
             if given:
@@ -100,7 +102,7 @@ class EmbeddedIndex:
         view = state.visible(collections, language, self._ranking.bm25)
         if not view.statistics.count:
             return []
-        words = lexical.score(state.segments, view.statistics, self._words(query), self._ranking.bm25)
+        words = lexical.score(state.segments, view.statistics, self._words(query))
         if vector is None or not state.matrix.shape[1]:
             vector = meaning = None
         elif centres is None:
@@ -127,7 +129,7 @@ class EmbeddedIndex:
         """
         with self._write() as state:
             self._state = state = state.merged(completely=True)
-            facts = storage.facts(state, self.model_id, self.sequence)
+            facts = storage.facts(state, self.model_id, self.sequence, self._ranking.fields)
             arrays = storage.arrays(state, self._lexicon, self._question_centres)
         snapshot.write(path, facts, arrays)
 
@@ -183,7 +185,7 @@ class EmbeddedIndex:
         return IndexCounts(len(state.documents), chunks, chunks - embedded)
 
     def _restore(self, reader: snapshot.Reader) -> None:
-        storage.check(reader.facts, self.model_id)
+        storage.check(reader.facts, self.model_id, self._ranking.fields)
         self._loaded.clear()
         self.sequence = int(reader.facts["sequence"])
         arrays = reader.read(storage.lexical_names(reader.facts))
@@ -221,12 +223,24 @@ class EmbeddedIndex:
                 words.append(word)
         return words
 
-    def _term_numbers(self, chunk: IndexedChunk) -> list[list[int]]:
+    def _rows(self, chunks: Sequence[IndexedChunk]) -> list[list[int]]:
+        """Term numbers of each chunk, fields repeated by their weight."""
+        known: dict[str, list[int]] = {}
+        rows = []
+        for chunk in chunks:
+            row: list[int] = []
+            for text, times in zip(
+                (chunk.title, chunk.heading, chunk.text), self._ranking.fields, strict=True
+            ):
+                if text not in known:  # a document's title comes with each of its chunks
+                    known[text] = self._numbers(text)
+                row += known[text] * times
+            rows.append(row)
+        return rows
+
+    def _numbers(self, text: str) -> list[int]:
         lexicon = self._lexicon
-        return [
-            [lexicon.setdefault(term, len(lexicon)) for term in analyser.analyse(text)]
-            for text in (chunk.title, chunk.heading, chunk.text)
-        ]
+        return [lexicon.setdefault(term, len(lexicon)) for term in analyser.analyse(text)]
 
     def _publish(self, state: IndexState) -> None:
         dead = state.size - int(np.count_nonzero(state.live))

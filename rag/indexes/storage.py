@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,22 +21,29 @@ _SEGMENT = ("terms", "offsets", "rows", "frequencies", "lengths")
 _COLUMNS = ("live", "has_vector", "ids", "document_codes", "collection_codes", "language_codes")
 
 
-def facts(state: IndexState, model_id: str, sequence: int) -> dict[str, object]:
+def facts(state: IndexState, model_id: str, sequence: int, fields: Sequence[int]) -> dict[str, object]:
     """What a reader checks before it takes the arrays."""
     return {
         "format": FORMAT,
         "analyser": analyser.VERSION,
         "model_id": model_id,
         "sequence": sequence,
+        "fields": list(fields),
         "segments": len(state.segments),
         "collections": list(state.collections),
         "languages": list(state.languages),
     }
 
 
-def check(facts: Mapping[str, Any], model_id: str) -> None:
-    """SnapshotRefused when the file is of another version, analyser or embedder."""
-    for name, expected in (("format", FORMAT), ("analyser", analyser.VERSION), ("model_id", model_id)):
+def check(facts: Mapping[str, Any], model_id: str, fields: Sequence[int]) -> None:
+    """SnapshotRefused when the file is of another version, analyser, embedder or weighting of fields."""
+    wanted = {
+        "format": FORMAT,
+        "analyser": analyser.VERSION,
+        "model_id": model_id,
+        "fields": list(fields),
+    }
+    for name, expected in wanted.items():
         if facts.get(name) != expected:
             raise SnapshotRefused(f"{name} {facts.get(name)} instead of {expected}")
 

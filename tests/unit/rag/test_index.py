@@ -87,6 +87,15 @@ def test_title_and_heading_find_a_passage_that_lacks_the_word() -> None:
     assert found(index, "backup") == [key(1002)]
 
 
+def test_a_word_in_the_title_outweighs_the_same_word_in_the_text() -> None:
+    index = filled(
+        replace(chunk(1, "one two watchtower"), title="Three"),
+        replace(chunk(2, "one two three"), title="Watchtower"),
+    )
+
+    assert found(index, "watchtower") == [key(1002), key(1001)]
+
+
 def test_french_words_find_english_ones_and_the_other_way_round() -> None:
     index = filled(chunk(1, "channel fees"), chunk(2, "frais du canal"), chunk(3, "wallet"))
 

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from rag.indexes.lexical import Bm25Parameters, Segment, build_segment, merge_segments, score, statistics
 
-PARAMETERS = Bm25Parameters(k1=0.9, b=0.6, weights=(2.0, 1.5, 1.0))
+PARAMETERS = Bm25Parameters(k1=0.9, b=0.6)
 VOCABULARY = 12
 
-Row = list[list[int]]
-fields = st.lists(st.integers(0, VOCABULARY - 1), max_size=6)
-rows = st.lists(fields, min_size=3, max_size=3)
+Row = list[int]
+rows = st.lists(st.integers(0, VOCABULARY - 1), max_size=12)
 corpora = st.lists(rows, max_size=12)
 members = st.tuples(st.integers(0, VOCABULARY), st.sampled_from([1.0, 0.7]))
 questions = st.lists(st.lists(members, min_size=1, max_size=3), max_size=5)
@@ -26,16 +25,15 @@ def naive(
 ) -> list[float]:
     """BM25 as its formula is written, over the rows allowed only."""
     inside = [row for row, ok in zip(corpus, allowed, strict=True) if ok]
-    length = lambda row: sum(w * len(field) for w, field in zip(PARAMETERS.weights, row, strict=True))  # noqa: E731
-    average = sum(map(length, inside)) / len(inside) if inside else 0
+    average = sum(map(len, inside)) / len(inside) if inside else 0
 
     def gain(row: Row, term: int, weight: float) -> float:
-        frequency = sum(w * field.count(term) for w, field in zip(PARAMETERS.weights, row, strict=True))
+        frequency = row.count(term)
         if not frequency:
             return 0.0
-        holders = sum(any(term in field for field in other) for other in inside)
+        holders = sum(term in other for other in inside)
         rarity = math.log(1 + (len(inside) - holders + 0.5) / (holders + 0.5))
-        share = 1 - PARAMETERS.b + PARAMETERS.b * length(row) / average
+        share = 1 - PARAMETERS.b + PARAMETERS.b * len(row) / average
         return weight * rarity * frequency / (frequency + PARAMETERS.k1 * share)
 
     return [
@@ -48,7 +46,7 @@ def scores(
     segments: Sequence[Segment], allowed: Sequence[bool], question: list[list[tuple[int, float]]]
 ) -> np.ndarray:
     mask = None if all(allowed) else np.array(allowed, bool)
-    return score(segments, statistics(segments, mask, PARAMETERS), question, PARAMETERS)
+    return score(segments, statistics(segments, mask, PARAMETERS), question)
 
 
 @st.composite
@@ -101,17 +99,8 @@ def test_rows_masked_out_leave_the_scores_of_an_index_that_never_had_them(
     assert compacted.tolist() == fresh.tolist()
 
 
-def test_a_word_in_the_title_counts_as_often_as_its_weight_says() -> None:
-    corpus: list[Row] = [[[1], [], [2, 3]], [[], [1], [2, 3]], [[], [], [1, 2, 3]]]
-
-    in_title, in_heading, in_body = scores([build_segment(corpus)], [True] * 3, [[(1, 1.0)]])
-
-    assert in_title > in_heading > in_body
-
-
 def test_a_translation_counts_for_a_row_that_lacks_the_word_and_adds_nothing_where_it_is() -> None:
-    corpus: list[Row] = [[[], [], [1]], [[], [], [2]], [[], [], [3]], [[], [], [4]]]
-    segments = [build_segment(corpus)]
+    segments = [build_segment([[1], [2], [3], [4]])]
 
     alone = scores(segments, [True] * 4, [[(1, 1.0)]])
     both = scores(segments, [True] * 4, [[(1, 1.0), (2, 0.7)]])
@@ -121,13 +110,13 @@ def test_a_translation_counts_for_a_row_that_lacks_the_word_and_adds_nothing_whe
 
 
 def test_more_than_255_occurrences_count_as_255() -> None:
-    often, saturated = build_segment([[[], [], [1] * 1000]]), build_segment([[[], [], [1] * 255]])
+    often, saturated = build_segment([[1] * 1000]), build_segment([[1] * 255])
 
     assert often.frequencies.tolist() == saturated.frequencies.tolist()
-    assert often.lengths.tolist() == [[0], [0], [1000]]
+    assert often.lengths.tolist() == [1000]
 
 
 def test_nothing_is_found_in_nothing() -> None:
     assert scores([], [], [[(1, 1.0)]]).size == 0
     assert scores([build_segment([])], [], [[(1, 1.0)]]).size == 0
-    assert scores([build_segment([[[], [], []]])], [True], [[(1, 1.0)]]).tolist() == [0.0]
+    assert scores([build_segment([[]])], [True], [[(1, 1.0)]]).tolist() == [0.0]
