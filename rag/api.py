@@ -155,7 +155,7 @@ class DocumentView(APIView):
 class DocumentTextView(APIView):
     """The text that quotes stand in."""
 
-    @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
+    @extend_schema(responses=serializers.StoredTextSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
         """Return the stored text with its blocks; ``start`` and ``end`` of citations count in it."""
         reader = selectors.document_reader(_user(request), pk)
@@ -274,13 +274,19 @@ class FeedbackView(APIView):
         return Response({"helpful": feedback.helpful, "comment": feedback.comment})
 
 
-class CollectionsView(APIView):
-    """The collections that the caller may read."""
+class CollectionsView(generics.ListAPIView[Collection]):
+    """The collections that the caller may read, by name, with whether they may add documents to them."""
 
-    @extend_schema(responses=serializers.CollectionSerializer(many=True))
-    def get(self, request: Request) -> Response:
-        """List collections by name, with whether the caller may add documents to them."""
-        writable = {each.pk for each in selectors.collections_writable(_user(request))}
-        found = selectors.collections_readable(_user(request))
-        body = serializers.CollectionSerializer(found, many=True, context={"writable": writable})
-        return Response(body.data)
+    serializer_class = serializers.CollectionSerializer
+
+    def get_queryset(self) -> Any:
+        if getattr(self, "swagger_fake_view", False):
+            return Collection.objects.none()
+        return permissions.readable(_user(self.request))
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        context = super().get_serializer_context()
+        if not getattr(self, "swagger_fake_view", False):
+            shelves = selectors.collections_writable(_user(self.request))
+            context["writable"] = {each.pk for each in shelves}
+        return context

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from rag.models import Collection, Conversation, Document, DocumentStatus
+from rag.models import Collection, Document, DocumentStatus
 
 
 class DocumentSerializer(serializers.ModelSerializer[Document]):
@@ -75,6 +75,15 @@ class DocumentFilterSerializer(serializers.Serializer[dict[str, Any]]):
     status = serializers.ChoiceField(DocumentStatus.choices, required=False)
     collection = serializers.CharField(required=False)
     search = serializers.CharField(required=False)
+
+
+class StoredTextSerializer(serializers.Serializer[dict[str, Any]]):
+    """The text of a document; ``blocks`` are [kind, start, end, level, page]."""
+
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    text = serializers.CharField()
+    blocks = serializers.ListField(child=serializers.ListField())
 
 
 class SearchSerializer(serializers.Serializer[dict[str, Any]]):
@@ -197,12 +206,3 @@ class CollectionSerializer(serializers.ModelSerializer[Collection]):
     def get_writable(self, collection: Collection) -> bool:
         """Return whether the caller may add documents to it."""
         return collection.pk in self.context["writable"]
-
-
-class ConversationSerializer(serializers.ModelSerializer[Conversation]):
-    """A conversation of the caller."""
-
-    class Meta:
-        model = Conversation
-        fields = ("id", "title", "created_at", "updated_at")
-        read_only_fields = fields

@@ -157,6 +157,17 @@ class TestDocuments:
         assert api.get("/api/v1/rag/documents", {"status": "wrong"}).status_code == 400
 
 
+class TestCollections:
+    def test_they_are_listed_in_pages(self, api: Client, user: Any) -> None:
+        make_collection("A")
+        make_collection("B", owner=user)
+
+        answer = api.get("/api/v1/rag/collections", {"page_size": 1}).json()
+
+        assert (answer["count"], [each["name"] for each in answer["results"]]) == (2, ["A"])
+        assert answer["next"].endswith("page=2&page_size=1")
+
+
 class TestSearch:
     def test_results_have_the_shape_of_the_contract(self, api: Client, user: Any, embedder: Any) -> None:
         document = ready_document(user, embedder, BALANCING)
