@@ -213,6 +213,7 @@ def _submit(user: User, shelf: Collection, stored: Stored, origin: Origin) -> Su
     if same is not None:
         if same.status == DocumentStatus.FAILED:
             _requeue(same)
+        _drop_outdated(user, shelf, origin, same)
         return Submitted(same, created=False)
     if origin.key and (earlier := _earlier(shelf, origin)):
         permissions.require_write(user, earlier, "change")
@@ -240,6 +241,13 @@ def _submit(user: User, shelf: Collection, stored: Stored, origin: Origin) -> Su
         )
     log.info("document_queued", document=str(document.pk), kind=origin.kind, size=stored.size)
     return Submitted(document, created=True)
+
+
+def _drop_outdated(user: User, shelf: Collection, origin: Origin, same: Document) -> None:
+    """Delete what a source held before, now that it holds the content of another document."""
+    earlier = _earlier(shelf, origin) if origin.key else None
+    if earlier is not None and earlier.pk != same.pk and permissions.may_write(user, shelf, "delete"):
+        _mark_and_purge(earlier)
 
 
 def _earlier(shelf: Collection, origin: Origin) -> Document | None:

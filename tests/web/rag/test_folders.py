@@ -42,6 +42,18 @@ def test_pruning_empties_a_folder_whose_files_are_all_gone(tmp_path: Path) -> No
     assert not Document.objects.exists()
 
 
+def test_a_file_that_became_a_copy_of_another_no_longer_answers_as_it_was(tmp_path: Path) -> None:
+    user, one, two = make_user(is_superuser=True), tmp_path / "1.md", tmp_path / "2.md"
+    one.write_text("# Old fees\n\nThe fee is 1 ppm.")
+    two.write_text(BALANCING)
+    submit_folder(user=user, paths=[str(tmp_path)])
+
+    one.write_text(BALANCING)
+    submit_folder(user=user, paths=[str(tmp_path)])
+
+    assert [Path(row.source_key).name for row in Document.objects.all()] == ["2.md"]
+
+
 def test_a_file_name_that_is_no_utf_8_is_taken_in(tmp_path: Path) -> None:
     user = make_user(is_superuser=True)
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.md")).write_text(BALANCING)
