@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import cache, caches
+from django.core.cache.backends.base import BaseCache
 from django.http import HttpRequest
 
 
@@ -26,22 +27,31 @@ class Limit:
         """Count one attempt; return 0.0 if it is within the limit, else the seconds until the next window."""
         window, passed = divmod(self.clock(), self.seconds)
         name = self._key(int(window), key)
-        # add() then incr() is atomic in both caches; a counter lost to eviction merely starts again.
-        if cache.add(name, 1, self.seconds):
-            return 0.0
-        try:
-            used = cache.incr(name)
-        except ValueError:
-            return 0.0
-        return 0.0 if used <= self.count else self.seconds - passed
+        used = _count(cache, name, self.seconds) or _count(caches["local"], name, self.seconds)
+        return self.seconds - passed if used > self.count else 0.0
 
     def forget(self, *key: str) -> None:
         """Forget the attempts of a key: the right password was given."""
-        cache.delete(self._key(int(self.clock() // self.seconds), key))
+        name = self._key(int(self.clock() // self.seconds), key)
+        for store in (cache, caches["local"]):
+            store.delete(name)
 
     def _key(self, window: int, key: tuple[str, ...]) -> str:
         digest = hashlib.sha256("\0".join(key).encode("utf-8", "replace")).hexdigest()
         return f"limit:{self.name}:{window}:{digest[:32]}"
+
+
+def _count(store: BaseCache, name: str, seconds: int) -> int:
+    """Return how often this was called for a name; 0 where the store is away.
+
+    ``add`` then ``incr`` is atomic in both caches; a counter lost to eviction merely starts again.
+    """
+    if store.add(name, 1, seconds):
+        return 1
+    try:
+        return store.incr(name) or 0  # None from a Redis that does not answer
+    except ValueError:
+        return 0
 
 
 def client_address(request: HttpRequest) -> str:

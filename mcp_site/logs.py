@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -124,7 +125,26 @@ def _quieten(*, debug: bool) -> None:
     for name in quiet:
         logging.getLogger(name).setLevel(logging.INFO if debug else logging.WARNING)
     # Every status is on the request line already; what is left are tracebacks of pages.
-    logging.getLogger("django.request").addFilter(_has_traceback)
+    logging.getLogger("django.request").filters = [_has_traceback]
+    logging.getLogger("mcp.cache").filters = [CacheTrouble()]
+
+
+class CacheTrouble(logging.Filter):
+    """One line a minute while Redis is away, instead of a traceback for every use of the cache."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._quiet_until = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is written; it loses its traceback and keeps the kind of error."""
+        if self._clock() < self._quiet_until:
+            return False
+        self._quiet_until = self._clock() + 60
+        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else "unknown"
+        record.msg, record.args, record.exc_info = f"cache_unavailable: {kind}", (), None
+        return True
 
 
 def _has_traceback(record: logging.LogRecord) -> bool:

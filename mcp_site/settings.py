@@ -145,18 +145,26 @@ MONGO = databases.is_mongo(DATABASE_URL)
 DEFAULT_AUTO_FIELD = databases.auto_field(DATABASE_URL)
 MIGRATION_MODULES = databases.migration_modules(DATABASE_URL)
 DATABASE_ROUTERS = ["django_mongodb_backend.routers.MongoRouter"] if MONGO else []
-CACHES: dict[str, dict[str, object]]
+# What must go on without Redis (counting log-ins) falls back to the memory of this process.
+CACHES: dict[str, dict[str, object]] = {
+    "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "local"}
+}
 if REDIS_URL:
-    CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}}
+    # A Redis that is away makes MCP slower, not broken; /health says so.
+    CACHES["default"] = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 2},
+    }
+    DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
+    DJANGO_REDIS_LOGGER = "mcp.cache"
     CHANNEL_LAYERS = {
         "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
     }
 else:
-    CACHES = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-            "OPTIONS": {"MAX_ENTRIES": 5000},
-        }
+    CACHES["default"] = {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 5000},
     }
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 

@@ -123,10 +123,11 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(autouse=True)
 def _clean_state() -> Iterator[None]:
     """Leave no language and no cached value to the next test."""
-    from django.core.cache import cache
+    from django.core.cache import caches
     from django.utils import translation
 
     translation.deactivate()
     yield
-    cache.clear()
+    for alias in settings.CACHES:
+        caches[alias].clear()
     translation.deactivate()

@@ -75,3 +75,18 @@ def test_a_secret_in_a_traceback_is_hidden(log_format: str) -> None:
 
     assert "ValueError" in line
     assert "abcdef123456" not in line
+
+
+def test_a_redis_that_is_away_is_one_line_a_minute_without_a_traceback() -> None:
+    now = [0.0]
+    trouble = logs.CacheTrouble(clock=lambda: now[0])
+    lines = []
+    for now[0] in (0.0, 1.0, 59.0, 60.0):
+        error = (ConnectionError, ConnectionError("redis://user:password@host"), None)
+        record = logging.LogRecord("mcp.cache", logging.ERROR, __file__, 1, "ignored", (), error)
+        if trouble.filter(record):
+            lines.append(logs.formatter("text").format(record))
+
+    assert len(lines) == 2
+    assert "cache_unavailable: ConnectionError" in lines[0]
+    assert "password" not in lines[0]
