@@ -9,8 +9,16 @@ from mcp_site.health import Part
 
 def connect() -> None:
     """Join the apps; called once when Django is ready."""
+    _connect_accounts()
     _connect_errors()
     _connect_rag()
+
+
+def _connect_accounts() -> None:
+    from mcp_site import worker
+    from mcp_site.accounts import services
+
+    worker.register(worker.Task("accounts", services.sweep, every_seconds=6 * 3600))
 
 
 def _connect_errors() -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth import authenticate
+from django.contrib.sessions.models import Session
 from django.http import HttpRequest
+from django.utils import timezone
 
+from mcp_site.accounts import tokens
 from mcp_site.accounts.errors import TooManyAttempts, WrongCredentials
 from mcp_site.accounts.models import User
 from mcp_site.limiter import Limit, client_address
@@ -35,6 +38,13 @@ def check_password(*, request: HttpRequest | None, username: str, password: str)
 def _limits() -> tuple[Limit, Limit]:
     count, seconds = settings.LOGIN_ATTEMPTS, settings.LOGIN_WINDOW_SECONDS
     return Limit("login", count, seconds), Limit("login-address", count * ADDRESS_FACTOR, seconds)
+
+
+def sweep() -> bool:
+    """Delete sessions and tokens that ended; return False, because there is never more to do at once."""
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    tokens.delete_old_tokens()
+    return False
 
 
 def choose_language(*, user: User, language: str) -> None:

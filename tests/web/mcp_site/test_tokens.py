@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.sessions.models import Session
 from django.test import Client
 
-from mcp_site.accounts import tokens
+from mcp_site.accounts import services, tokens
 from mcp_site.accounts.errors import ScopeNotAllowed
 from mcp_site.accounts.models import ApiToken, User
 
@@ -210,3 +211,17 @@ def test_the_account_page_refuses_a_scope_beyond_the_user(client: Client, user: 
 
     assert response.status_code == 400
     assert ApiToken.objects.count() == 0
+
+
+def test_the_sweep_deletes_what_ended_and_keeps_sessions_that_last(client: Client, user: User) -> None:
+    with time_machine.travel(START, tick=False) as clock:
+        Client().force_login(user)
+        tokens.create_token(user=user, days=1)
+        clock.shift(timedelta(days=40))
+        client.force_login(user)
+
+        assert services.sweep() is False
+
+        assert Session.objects.count() == 1
+        assert client.get("/account").status_code == 200
+    assert not ApiToken.objects.exists()
