@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 else:
     User = Any
 
+WITHHELD = "[…]"
 LEAD, TAIL = 60, 140
 """Characters around a quotation that a list of sources shows."""
 
@@ -141,6 +142,7 @@ def _exchange(question: Question, readable: frozenset[UUID]) -> Exchange:
     others = [each for chunk, each in by_chunk.items() if chunk not in cited]
     if not question.answerable:
         others = [_found(row, readable) for row in result.get("nearest") or ()]
+    answer = _legible(question.answer, result, {source.n for source in sources if not source.available})
     return Exchange(
         id=question.pk,
         conversation=question.conversation_id,
@@ -153,13 +155,21 @@ def _exchange(question: Question, readable: frozenset[UUID]) -> Exchange:
         model=question.model,
         cached=question.cached,
         notice=str(result.get("notice") or ""),
-        blocks=answer_blocks(question.answer, (source.n for source in sources), unsupported),
+        blocks=answer_blocks(answer, (source.n for source in sources), unsupported),
         sources=sources,
         others=tuple(each for each in others if each.available),
         unsupported=len(unsupported),
         feedback=getattr(question, "feedback", None),
-        plain=question.answer,
+        plain=answer,
     )
+
+
+def _legible(answer: str, result: Mapping[str, Any], withheld: Collection[int]) -> str:
+    """Return the answer without the sentences that stand on a document the user may no longer read."""
+    for each in result.get("sentences") or () if withheld else ():
+        if not set(withheld).isdisjoint(each.get("citations") or ()):
+            answer = answer.replace(str(each["text"]), WITHHELD)
+    return answer
 
 
 def _why(row: Mapping[str, Any]) -> Why:

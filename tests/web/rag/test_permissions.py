@@ -10,7 +10,8 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import QuerySet
 from django.test import Client
 
-from rag import permissions, selectors, services
+from rag import exchanges, permissions, selectors, services
+from rag.ask import AskRequest, answer
 from rag.errors import Forbidden, NotFound
 from rag.library import library
 from rag.models import Collection
@@ -98,6 +99,18 @@ def test_losing_the_group_takes_effect_at_once(shelves: dict[str, Any]) -> None:
     assert "Secret node" not in titles(inside, "vault passphrase")
 
 
+def test_losing_the_group_hides_what_earlier_answers_quoted(shelves: dict[str, Any]) -> None:
+    question = answer(AskRequest(shelves["inside"], "When does the vault passphrase rotate?"))
+    quotes = [citation["quote"] for citation in question.result["citations"]]
+    [before] = exchanges.exchanges(shelves["inside"], [question])
+    assert quotes and quotes[0] in before.plain
+
+    shelves["inside"].groups.clear()
+    [after] = exchanges.exchanges(shelves["inside"], [question])
+
+    assert not any(quote in after.plain or quote in str(after.blocks) for quote in quotes)
+
+
 def test_reading_a_collection_does_not_mean_writing_to_it(shelves: dict[str, Any]) -> None:
     inside, document = shelves["inside"], shelves["closed"]
 
@@ -159,9 +172,9 @@ def test_staff_who_may_only_look_cannot_have_documents_read_again(client: Client
     client.force_login(staff)
 
     action = {"action": "read_again", "_selected_action": [str(document.pk)]}
-    answer = client.post("/admin/rag/document/", action)
+    response = client.post("/admin/rag/document/", action)
 
-    assert answer.status_code in (200, 302)
+    assert response.status_code in (200, 302)
     document.refresh_from_db()
     assert document.attempts == 0
 
