@@ -24,7 +24,18 @@ import httpx2
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "benchmark-only-password"  # noqa: S105
-TOPICS = ("channel", "fee", "backup", "liquidity", "watchtower", "peer", "force close", "invoice", "macaroon", "Tor")
+TOPICS = (
+    "channel",
+    "fee",
+    "backup",
+    "liquidity",
+    "watchtower",
+    "peer",
+    "force close",
+    "invoice",
+    "macaroon",
+    "Tor",
+)
 CACHED = "Comment équilibrer un canal ?"
 
 
@@ -89,7 +100,9 @@ async def ask(http: httpx2.AsyncClient, question: str) -> float:
     return (time.perf_counter() - start) * 1000
 
 
-async def load(http: httpx2.AsyncClient, users: int, seconds: float, question: Callable[[], str]) -> list[float]:
+async def load(
+    http: httpx2.AsyncClient, users: int, seconds: float, question: Callable[[], str]
+) -> list[float]:
     """Return the latencies of ``users`` that ask one question after another."""
     end = time.monotonic() + seconds
 
@@ -132,7 +145,8 @@ async def measure(address: str, seconds: float, documents: int) -> None:
             report(f"uncached, {users} users", await load(http, users, seconds, fresh), seconds)
         for number in range(documents):
             text = f"# Note {number}\n\n" + "\n\n".join(
-                f"Paragraph {n} of note {number} tells how {TOPICS[n % 10]} {number * n} behaves." for n in range(12)
+                f"Paragraph {n} of note {number} tells how {TOPICS[n % 10]} {number * n} behaves."
+                for n in range(12)
             )
             body = {"title": f"Note {number}", "text": text}
             (await http.post("/api/v1/rag/documents", json=body)).raise_for_status()
@@ -140,11 +154,15 @@ async def measure(address: str, seconds: float, documents: int) -> None:
         report("uncached question while ingesting", await load(http, 2, seconds, fresh), seconds)
         start = time.perf_counter()
         await until(lambda: ready(http), 900)
-        print(f"{documents} documents were ready {time.perf_counter() - start:.1f} s after the last measurement")
+        print(
+            f"{documents} documents were ready {time.perf_counter() - start:.1f} s after the last measurement"
+        )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--documents", type=int, default=200)
     options = parser.parse_args()
