@@ -12,14 +12,14 @@ from collections.abc import Iterator
 _FENCE = re.compile(r"\s*(```|~~~)")
 _LIST_MARK = re.compile(r"\s*(?:[-*+•◦▪‣–—]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+(?=\S)")
 _HEADING = re.compile(r"\s*#{1,6}\s")
-_TABLE_ROW = re.compile(r"\s*\|.*\|\s*$")
+_TABLE_ROW = re.compile(r"\s*\|.*\|\s*$|.*\S \| \S")
 _INDENTED = re.compile(r"(?: {4}|\t)\s*\S")
 _PROMPT = re.compile(r"\s*(?:[$>]|[\w.-]+@[\w.-]+[:~\w/.-]*[$#])\s+\S")
 _PROGRAM = (
     r"lncli|lightning-cli|bitcoin-cli|loop|pool|tapcli|litcli|bos|docker(?:-compose)?|systemctl|journalctl|"
     r"apt(?:-get)?|pip3?|git|curl|wget|make|cd|mkdir|chmod|chown|cp|mv|rsync|ssh|scp|openssl|tar|lnd|lightningd|bitcoind"
 )
-_VERB = r"[a-z]+[-_a-z]*(?:\s+-{1,2}\w|\s*$|\s+[\"'{\[<]|\s+\S*[=/:@]\S*)"
+_VERB = r"[a-z]+[-_a-z]*(?:\s+-{1,2}\w|\s*$|\s+#\s|\s+[\"'{\[<]|\s+\S*[=/:@]\S*)"
 _COMMAND = re.compile(rf"\s*(?:sudo\s+\w|(?:{_PROGRAM})\s+(?:-{{1,2}}\w|{_VERB}|\S*[/~]\S*))")
 _ASSIGNMENT = re.compile(r"\s*[\w.-]+\s?=\s?\S*\s*$")
 _SECTION = re.compile(r"\s*\[[\w .-]+\]\s*$")
@@ -104,12 +104,17 @@ def _units(text: str) -> Iterator[tuple[int, int, bool]]:
 
 
 def _lines(text: str) -> Iterator[tuple[int, int]]:
-    start = 0
+    """Yield the spans of the lines; a backslash at the end of one joins the next, as in a shell."""
+    start = begin = 0
     while start < len(text):
         end = text.find("\n", start)
         end = len(text) if end < 0 else end
-        yield start, end
         start = end + 1
+        if not text[begin:end].endswith(" \\"):
+            yield begin, end
+            begin = start
+    if begin < len(text):
+        yield begin, len(text)
 
 
 def _stands_alone(line: str, *, after_prose: bool) -> bool:

@@ -21,6 +21,8 @@ _PASSAGES = 8
 """Passages whose sentences are looked at."""
 _EMBEDDED = 16
 """Sentences that are embedded; the rest are out of the running by their words and place already."""
+_SURE = 2
+"""Sentences of each of the best passages that are embedded whatever their words."""
 _DUPLICATE_COSINE = 0.955
 _DUPLICATE_SHARE = 0.7
 _MEANING = 0.9
@@ -38,7 +40,15 @@ _DANGLING = re.compile(
     r"or|donc|ainsi|alors|puis|ensuite|sinon|cependant|toutefois|en effet|de plus|par ailleurs)\b)",
     re.IGNORECASE,
 )
-_LEANING = re.compile(r"^(?:this|these|that|such|cette|ces|ce)\s+\w+", re.IGNORECASE)
+_ASKS_COMMAND = re.compile(
+    r"\b(?:commandes?|commands?|lncli|\w+-cli|options?|config\w*|settings?|réglages?|paramètres?|parameters?|flags?|rpc|api)\b",
+    re.IGNORECASE,
+)
+_BACK_UP = re.compile(r"\bback(?:ed|ing|s)?[ -]up\b", re.IGNORECASE)
+"""Two words whose second one carries no topic by itself."""
+_REFERENCES = re.compile(
+    r"(?:sources|références|references|bibliograph\w+|further reading|see also|voir aussi|liens|links)$", re.I
+)
 
 
 @dataclass(slots=True)
@@ -48,7 +58,9 @@ class _Candidate:
     excerpt: Excerpt
     passage: Passage
     terms: frozenset[str]
-    score: float
+    rank: int
+    """Place of its passage, from 0."""
+    score: float = 0.0
     vector: Vector | None = None
 
 
@@ -76,27 +88,33 @@ def extract(
 
 
 def _candidates(question: str, passages: Sequence[Passage]) -> list[_Candidate]:
-    kind, wanted = kind_of(question), frozenset(analyse(question))
+    kind, wanted = kind_of(question), _terms(question)
     found = [
-        _Candidate(excerpt, passage, frozenset(analyse(excerpt.text)), 0.0)
-        for passage in passages
+        _Candidate(excerpt, passage, _terms(excerpt.text), rank)
+        for rank, passage in enumerate(passages)
         for excerpt in excerpts(passage.text)
     ]
     weights = _rarity(wanted, passages)
     places = _place_scores(passages)
     for candidate in found:
-        context = frozenset(analyse(f"{candidate.passage.heading}\n{candidate.excerpt.above}"))
+        above = (candidate.passage.title, candidate.passage.heading, candidate.excerpt.above)
+        context = _terms("\n".join(above))
         candidate.score = (
             _WORDS * _coverage(wanted, candidate.terms, context, weights)
             + _PLACE * places[candidate.passage.hit.chunk]
             + _fitness(kind, wanted, candidate)
+            + _form(question, kind, candidate)
         )
     return sorted(found, key=lambda candidate: -candidate.score)
 
 
+def _terms(text: str) -> frozenset[str]:
+    return frozenset(analyse(_BACK_UP.sub("backup", text)))
+
+
 def _rarity(wanted: frozenset[str], passages: Sequence[Passage]) -> dict[str, float]:
     """Return a weight for each term of the question, higher for those that few of the passages hold."""
-    held = Counter(term for passage in passages for term in frozenset(analyse(passage.text)) & wanted)
+    held = Counter(term for passage in passages for term in _terms(passage.text) & wanted)
     return {term: math.log(1 + (len(passages) + 1) / (held[term] + 0.5)) for term in wanted}
 
 
@@ -122,25 +140,31 @@ def _place_scores(passages: Sequence[Passage]) -> dict[str, float]:
 
 
 def _fitness(kind: Kind, wanted: frozenset[str], candidate: _Candidate) -> float:
-    """Return how well the form of an excerpt suits the kind of question."""
-    excerpt = candidate.excerpt
-    fitness = -0.35 if _DANGLING.match(excerpt.text) else 0.0
-    fitness -= 0.3 if excerpt.words < 6 and not excerpt.code else 0.0
-    fitness += 0.1 if excerpt.first else 0.0
+    """Return how well what an excerpt says suits the kind of question."""
+    text = candidate.excerpt.text
     if kind is Kind.DEFINITION:
-        head = frozenset(analyse(definition_head(excerpt.text)))
-        fitness += 0.7 if head and head <= wanted else 0.35 if head & wanted else 0.0
-    elif kind is Kind.HOW_TO:
-        fitness += 0.4 if excerpt.steps else 0.0
-        fitness += 0.2 if holds_answer(kind, excerpt.text) else 0.0
-    elif not holds_answer(kind, excerpt.text):
-        fitness -= 0.4
-    return fitness - (0.25 if excerpt.code and kind is not Kind.HOW_TO else 0.0)
+        head = _terms(definition_head(text))
+        return 0.7 if head and head <= wanted else 0.35 if head & wanted else 0.0
+    if kind is Kind.HOW_TO:
+        return (0.4 if candidate.excerpt.steps else 0.0) + (0.2 if holds_answer(kind, text) else 0.0)
+    return 0.0 if holds_answer(kind, text) else -0.4
+
+
+def _form(question: str, kind: Kind, candidate: _Candidate) -> float:
+    """Return how well an excerpt stands on its own; commands and settings do where one is asked for."""
+    excerpt = candidate.excerpt
+    form = 0.1 if excerpt.first else 0.0
+    if excerpt.code:
+        return form + (0.3 if _ASKS_COMMAND.search(question) else -0.7 if kind is Kind.HOW_TO else -0.9)
+    form -= 0.35 if _DANGLING.match(excerpt.text) else 0.0
+    form -= 0.3 if excerpt.words < 6 else 0.0
+    form -= 0.3 if " | " in excerpt.text else 0.0
+    return form - (1.5 if _REFERENCES.search(candidate.passage.heading) else 0.0)
 
 
 def _by_meaning(candidates: list[_Candidate], embed: Embed, query_vector: Vector) -> list[_Candidate]:
     """Return the best candidates with the similarity of question and sentence in their scores."""
-    kept = candidates[:_EMBEDDED]
+    kept = _shortlist(candidates)
     vectors = embed([candidate.excerpt.plain for candidate in kept])
     cosines = vectors @ query_vector
     spread = max(float(cosines.std()), 0.008)
@@ -148,6 +172,19 @@ def _by_meaning(candidates: list[_Candidate], embed: Embed, query_vector: Vector
         candidate.vector = vector
         candidate.score += _MEANING * float(np.clip((cosine - cosines.mean()) / spread, -2.5, 2.5)) / 2
     return sorted(kept, key=lambda candidate: -candidate.score)
+
+
+def _shortlist(candidates: list[_Candidate]) -> list[_Candidate]:
+    """Return the candidates to embed: the best ones, among them some of each of the best passages."""
+    taken: Counter[str] = Counter()
+    sure: list[_Candidate] = []
+    rest: list[_Candidate] = []
+    for candidate in candidates:
+        chunk = candidate.passage.hit.chunk
+        taken[chunk] += 1
+        near = candidate.rank < _EMBEDDED // (2 * _SURE)
+        (sure if near and taken[chunk] <= _SURE else rest).append(candidate)
+    return [*sure, *rest][:_EMBEDDED]
 
 
 def _in_language(candidates: list[_Candidate], language: str) -> list[_Candidate]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,6 +100,22 @@ def test_the_language_of_the_question_is_preferred() -> None:
 
 def test_another_language_answers_where_the_own_one_is_silent() -> None:
     assert quotes("How do I balance a channel?", [passage(EQUILIBRER, language="fr")], "en")
+
+
+def test_a_command_is_no_answer_where_none_is_asked_for() -> None:
+    text = "alias=channel\n\nA channel is money that two nodes share. It has a capacity."
+
+    assert quotes("What is a channel?", [passage(text)])[0].startswith("A channel is money")
+
+
+def test_the_sources_of_a_page_are_no_answer() -> None:
+    sources = replace(passage("LND, wallet code: reserve per anchor channel."), heading="Sources")
+    text = "LND keeps a reserve of 10,000 satoshis per anchor channel."
+
+    assert (
+        quotes("What reserve does LND keep per channel?", [sources, passage(text, name="b", score=0.5)])[0]
+        == text
+    )
 
 
 def test_the_same_sentence_is_not_quoted_twice() -> None:
