@@ -39,13 +39,15 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A row of the result, and why it is there. Ranks are one-based, None beyond the first ``CANDIDATES``."""
+    """Rows of the result, best first, and why they are there. Ranks are one-based."""
 
-    row: int
-    score: float
-    lexical: float
-    lexical_rank: int | None
-    vector_rank: int | None
+    rows: NDArray[np.intp]
+    scores: Floats
+    lexical: Floats
+    lexical_ranks: tuple[int | None, ...]
+    """None for a row without any word of the question or beyond the first ``CANDIDATES``."""
+    vector_ranks: tuple[int | None, ...]
+    """None for a row without a vector or beyond the first ``CANDIDATES``."""
 
 
 def rank(
@@ -55,23 +57,27 @@ def rank(
     allowed: Mask | None = None,
     limit: int = 10,
     weights: FusionWeights = DEFAULT_WEIGHTS,
-) -> list[Ranked]:
-    """The ``limit`` best of the rows ``allowed`` (None: all), best first, equals by row number.
+) -> Ranked:
+    """The ``limit`` best of the rows ``allowed`` (None: all), equals by row number.
 
     Without cosines only rows that hold a word of the question are found. Lexical scores are 0 where not allowed.
     """
-    matched = _only(lexical, lexical > 0)
-    eligible: Mask | None = lexical > 0
+    fused = fuse(lexical, meaning, weights=weights, allowed=allowed)
+    by_words = _ranks(top(lexical, CANDIDATES, above=0.0))
     by_meaning: dict[int, int] = {}
-    if meaning is not None:
-        eligible = allowed
-        by_meaning = _ranks(_only(meaning.cosines, _both(allowed, meaning.known)))
-    by_words = _ranks(matched)
-    fused = _only(fuse(lexical, meaning, weights=weights, allowed=allowed), eligible)
-    return [
-        Ranked(row, float(fused[row]), float(lexical[row]), by_words.get(row), by_meaning.get(row))
-        for row in top(fused, limit).tolist()
-    ]
+    if meaning is None:
+        rows = top(fused, limit, above=0.0)
+    else:
+        rows = top(_only(fused, allowed), limit)
+        by_meaning = _ranks(top(_only(meaning.cosines, _both(allowed, meaning.known)), CANDIDATES))
+    numbers = rows.tolist()
+    return Ranked(
+        rows,
+        fused[rows],
+        lexical[rows],
+        tuple(map(by_words.get, numbers)),
+        tuple(map(by_meaning.get, numbers)),
+    )
 
 
 def fuse(
@@ -99,21 +105,17 @@ def fuse(
     return weight * cosines + ((1 - weight) * share) * lexical
 
 
-def top(scores: Floats, limit: int) -> NDArray[np.intp]:
-    """Positions of the ``limit`` best scores above minus infinity, best first, equals by position."""
+def top(scores: Floats, limit: int, *, above: float = -np.inf) -> NDArray[np.intp]:
+    """Positions of the ``limit`` best scores greater than ``above``, best first, equals by position."""
     if limit <= 0:
         return np.zeros(0, np.intp)
-    if limit < scores.size:
-        bound = np.partition(scores, scores.size - limit)[scores.size - limit]
-        places = np.flatnonzero(scores >= bound)
-    else:
-        places = np.arange(scores.size)
-    places = places[scores[places] > -np.inf]
+    bound = np.partition(scores, scores.size - limit)[scores.size - limit] if limit < scores.size else above
+    places = np.flatnonzero(scores >= bound if bound > above else scores > above)
     return places[np.argsort(-scores[places], kind="stable")][:limit]
 
 
-def _ranks(scores: Floats) -> dict[int, int]:
-    return {row: number for number, row in enumerate(top(scores, CANDIDATES).tolist(), 1)}
+def _ranks(rows: NDArray[np.intp]) -> dict[int, int]:
+    return {row: number for number, row in enumerate(rows.tolist(), 1)}
 
 
 def _only(scores: Floats, rows: Mask | None) -> Floats:

@@ -251,19 +251,24 @@ class EmbeddedIndex:
         self._state = self._state.merged()
 
 
-def _hits(state: IndexState, ranking: Sequence[Ranked], question: Vector | None) -> list[Hit]:
-    rows = np.array([ranked.row for ranked in ranking], np.intp)
-    known = state.has_vector[rows]
-    plain = np.zeros(rows.size) if question is None else state.matrix[rows] @ question
+def _hits(state: IndexState, ranked: Ranked, question: Vector | None) -> list[Hit]:
+    rows = ranked.rows
+    plain: list[float | None] = [None] * rows.size
+    if question is not None:
+        known, cosines = state.has_vector[rows].tolist(), (state.matrix[rows] @ question).tolist()
+        plain = [cosine if has else None for cosine, has in zip(cosines, known, strict=True)]
+    names = state.ids[rows].tobytes().hex()
     return [
-        Hit(
-            chunk=state.ids[ranked.row].tobytes().hex(),
-            document=state.document_of(ranked.row),
-            score=ranked.score,
-            lexical_score=ranked.lexical or None,
-            lexical_rank=ranked.lexical_rank,
-            vector_score=float(plain[place]) if question is not None and known[place] else None,
-            vector_rank=ranked.vector_rank,
+        Hit(names[32 * place : 32 * place + 32], document, score, words or None, by_words, cosine, by_meaning)
+        for place, (document, score, words, by_words, cosine, by_meaning) in enumerate(
+            zip(
+                state.documents_of(rows),
+                ranked.scores.tolist(),
+                ranked.lexical.tolist(),
+                ranked.lexical_ranks,
+                plain,
+                ranked.vector_ranks,
+                strict=True,
+            )
         )
-        for place, ranked in enumerate(ranking)
     ]

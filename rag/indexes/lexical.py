@@ -18,7 +18,7 @@ Word = Sequence[tuple[int, float]]
 """What stands for one word of a question: term numbers with weights, of which the best match counts."""
 
 Mask = NDArray[np.bool_]
-Scores = NDArray[np.float64]
+Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Statistics:
     allowed: Mask | None
     """None when every row may be found."""
     count: int
-    saturation: NDArray[np.float64]
+    saturation: Scores
     """k1 * (1 - b + b * length / average length) by row."""
 
 
@@ -98,7 +98,8 @@ def statistics(segments: Sequence[Segment], allowed: Mask | None, parameters: Bm
     counted = lengths if allowed is None else lengths[allowed]
     total = int(counted.sum(dtype=np.int64))
     relative = lengths * (counted.size / total if total else 0.0)
-    return Statistics(allowed, counted.size, parameters.k1 * (1 - parameters.b + parameters.b * relative))
+    saturation = parameters.k1 * (1 - parameters.b + parameters.b * relative)
+    return Statistics(allowed, counted.size, saturation.astype(np.float32))
 
 
 def score(segments: Sequence[Segment], statistics: Statistics, words: Sequence[Word]) -> Scores:
@@ -107,7 +108,7 @@ def score(segments: Sequence[Segment], statistics: Statistics, words: Sequence[W
     Sums run in the order of ``words``, so that the same rows score the same to the last bit however they are
     spread over segments.
     """
-    scores = np.zeros(statistics.saturation.size)
+    scores = np.zeros(statistics.saturation.size, np.float32)
     terms = [term for word in words for term in word]
     found = _gather(segments, [number for number, _ in terms])
     if found is None:
@@ -119,8 +120,8 @@ def score(segments: Sequence[Segment], statistics: Statistics, words: Sequence[W
     holders = np.bincount(position, minlength=len(terms))
     weights = np.log1p((statistics.count - holders + 0.5) / (holders + 0.5))
     weights *= [weight for _, weight in terms]
-    frequency = frequencies.astype(np.float64)
-    gains = weights[position] * (frequency / (frequency + statistics.saturation[rows]))
+    frequency = frequencies.astype(np.float32)
+    gains = weights.astype(np.float32)[position] * (frequency / (frequency + statistics.saturation[rows]))
     _add_words(scores, words, np.cumsum(holders).tolist(), rows, gains)
     return scores
 

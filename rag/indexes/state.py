@@ -48,9 +48,9 @@ class IndexState:
         """Rows with a vector; None when that is all of them."""
         return None if self.has_vector.all() else self.has_vector
 
-    def document_of(self, row: int) -> str:
-        """Identifier of the document a row belongs to."""
-        return self.document_ids[int(self.document_codes[row])]
+    def documents_of(self, rows: NDArray[np.intp]) -> list[str]:
+        """Identifier of the document that each of ``rows`` belongs to."""
+        return [self.document_ids[code] for code in self.document_codes[rows].tolist()]
 
     def rows_of(self, chunks: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Live rows of those ``chunks`` that exist, and the position of each in ``chunks``."""
