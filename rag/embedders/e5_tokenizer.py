@@ -82,7 +82,7 @@ class Tokenizer:
         score, find, scores = best[start], self._ids.get, self._scores
         for end in range(start + 1, min(start + self._longest, len(word)) + 1):
             piece = find(word[start:end])
-            if piece is not None and score + scores[piece] > best[end]:
+            if piece is not None and piece != self._unknown and score + scores[piece] > best[end]:
                 best[end] = score + scores[piece]
                 arrived[end] = (start, piece)
         if score + self._unknown_score > best[start + 1]:

@@ -108,11 +108,19 @@ class WeightFile:
         self._data: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r")
         if self._data[:4].tobytes() != MAGIC:
             raise EmbedderUnavailable(f"{path.name} is not a weight file of a known layout")
+        try:
+            self._read()
+        except (ValueError, KeyError, struct.error) as error:
+            raise EmbedderUnavailable(f"{path.name} is not whole ({error})") from error
+
+    def _read(self) -> None:
         cursor = _Cursor(self._data, 8)
         self.shape = _read_shape(cursor)
         self._tokenizer_at = cursor.position
         _skip_tokenizer(cursor)
         self._tensors = _read_directory(cursor)
+        if any(tensor.offset + tensor.size > len(self._data) for tensor in self._tensors.values()):
+            raise ValueError("its end is missing")
         self._word = self._blocks("emb.word", self.shape.hidden)
         self._position = self.vector("emb.pos").reshape(-1, self.shape.hidden)
         self._position_and_type = self._position + self.vector("emb.type")[: self.shape.hidden]
