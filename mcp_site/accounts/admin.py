@@ -30,7 +30,7 @@ class AccountAdmin(UserAdmin):
 
 
 class ApiTokenForm(forms.ModelForm):
-    """A new token for any user, within what that user may do."""
+    """A new token, within what its user may do."""
 
     class Meta:
         model = ApiToken
@@ -72,6 +72,12 @@ class ApiTokenAdmin(admin.ModelAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Return the user, scope and end that a new token starts with."""
         return {"user": request.user.pk, "expires_at": tokens.expiry()}
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer others' accounts to superusers only: whoever makes a token sees its secret and can act by it."""
+        if db_field.name == "user" and not getattr(request.user, "is_superuser", False):
+            kwargs["queryset"] = User.objects.filter(pk=request.user.pk)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         """Save a new token and show its secret."""

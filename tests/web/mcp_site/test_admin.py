@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -111,3 +111,17 @@ def test_a_token_is_not_edited_and_can_be_revoked(root: Client) -> None:
 
     assert tokens.find_token(new.secret) is None
     assert ApiToken.objects.get().scope == "read"
+
+
+def test_staff_make_tokens_for_themselves_only(client: Client) -> None:
+    chief = User.objects.create_superuser("chief")
+    clerk = User.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="add_apitoken"))
+    client.force_login(clerk)
+    values = {"name": "x", "scope": "read", "expires_at_0": "2099-01-01", "expires_at_1": "00:00"}
+
+    refused = client.post("/admin/accounts/apitoken/add/", {**values, "user": str(chief.pk)})
+    made = client.post("/admin/accounts/apitoken/add/", {**values, "user": str(clerk.pk)})
+
+    assert (refused.status_code, made.status_code) == (200, 302)
+    assert [token.user for token in ApiToken.objects.all()] == [clerk]
