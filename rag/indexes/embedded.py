@@ -13,8 +13,9 @@ import numpy as np
 from rag.indexes import analyser, lexical, snapshot, storage
 from rag.indexes.base import IndexCounts, SnapshotRefused
 from rag.indexes.glossary import translations
-from rag.indexes.state import IndexState, empty_state
-from rag.indexes.vectors import VectorStore, centred_cosines, centred_question, similarities
+from rag.indexes.questions import LANGUAGES
+from rag.indexes.state import IndexState, View, empty_state
+from rag.indexes.vectors import VectorStore, centred_cosines, nearest_centre, similarities, without_centre
 from rag.retrieval import FusionWeights, Meaning, Ranked, rank
 from rag.values import Hit, IndexedChunk, Matrix, Vector
 
@@ -29,6 +30,8 @@ class Ranking:
     fusion: FusionWeights = FusionWeights()
     translation: float = 0.7
     """What a translated word counts next to the question's own; 0 = do not translate."""
+    own_language: float = 0.025
+    """Added to the centred cosine of passages in the question's language, which are preferred among equals."""
     fields: tuple[int, int, int] = (2, 2, 1)
     """How often a word counts in title, heading and text; part of what is stored."""
 
@@ -108,8 +111,7 @@ class EmbeddedIndex:
         elif centres is None:
             meaning = Meaning(similarities(state.matrix, vector), state.known)
         else:
-            cosines = centred_cosines(state.matrix, centred_question(vector, centres), view.centring())
-            meaning = Meaning(cosines, state.known, centred=True)
+            meaning = self._centred(state, view, vector, centres)
         ranked = rank(words, meaning, allowed=view.allowed, limit=limit, weights=self._ranking.fusion)
         return _hits(state, ranked, vector)
 
@@ -210,6 +212,16 @@ class EmbeddedIndex:
         self._loaded.wait()
         with self._lock:
             yield self._state
+
+    def _centred(self, state: IndexState, view: View, vector: Vector, centres: Matrix) -> Meaning:
+        """Centred cosines, those of passages in the question's own language raised a little."""
+        nearest = nearest_centre(vector, centres)
+        question = without_centre(vector, centres[nearest])
+        cosines = centred_cosines(state.matrix, question, view.centring())
+        raised = [self._ranking.own_language * (name == LANGUAGES[nearest]) for name in state.languages]
+        if len(raised) > 1 and any(raised):
+            cosines += np.array(raised, np.float32)[state.language_codes]
+        return Meaning(cosines, state.known, centred=True)
 
     def _words(self, query: str) -> list[list[tuple[int, float]]]:
         """The question's words with their translations, as far as any chunk has ever held them."""

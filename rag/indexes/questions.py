@@ -76,6 +76,10 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
+LANGUAGES = tuple(QUESTIONS)
+"""Language of each row of ``question_centres``."""
+
+
 def question_centres(embed_query: Callable[[str], Vector]) -> Matrix:
     """Mean vector of ``QUESTIONS``, a row for each language, for ``EmbeddedIndex.question_centres``.
 

@@ -97,14 +97,15 @@ def centring(matrix: Matrix, counted: NDArray[np.bool_], languages: NDArray[np.i
     return Centring(centres.astype(np.float32), languages, scale.astype(np.float32))
 
 
-def centred_question(vector: Vector, centres: Matrix) -> Vector:
-    """``vector`` without what questions have in common, of length 1; ``centres`` has a row for each language.
-
-    The language is that of the nearest centre: the embedder tells it better than the question's few words.
-    """
+def nearest_centre(vector: Vector, centres: Matrix) -> int:
+    """Which of ``centres`` a question is nearest to: its language, better told so than by its few words."""
     lengths = np.linalg.norm(centres, axis=1)
-    nearest = int(np.argmax(centres @ vector / np.maximum(lengths, 1e-9)))
-    rest = vector - CENTRE_SHARE * centres[nearest]
+    return int(np.argmax(centres @ vector / np.maximum(lengths, 1e-9)))
+
+
+def without_centre(vector: Vector, centre: Vector) -> Vector:
+    """``vector`` of a question without what questions have in common, of length 1."""
+    rest = vector - CENTRE_SHARE * centre
     return np.asarray(rest / max(float(np.linalg.norm(rest)), 1e-9), np.float32)
 
 
@@ -118,6 +119,6 @@ def similarities(matrix: Matrix, question: Vector) -> Floats:
 
 
 def centred_cosines(matrix: Matrix, question: Vector, passages: Centring) -> Floats:
-    """Cosine of a ``centred_question`` and each row without its centre; 0 for rows without a vector."""
+    """Cosine of a question ``without_centre`` and each row without its own; 0 for rows without a vector."""
     offsets = (passages.centres @ question)[passages.languages]
     return (similarities(matrix, question) - offsets) * passages.scale

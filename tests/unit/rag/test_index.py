@@ -150,6 +150,20 @@ def test_language_restricts_what_is_found() -> None:
     assert found(index, "balance", 1, language="de") == []
 
 
+def test_among_equals_the_passage_in_the_language_of_the_question_comes_first() -> None:
+    french, english = vector(500), vector(501)
+    index = filled(
+        replace(chunk(1, "one"), language="en", vector=vector(3)),
+        replace(chunk(2, "two"), language="fr", vector=vector(3)),
+    )
+    index.question_centres = np.stack([french, english])
+
+    for centre, first in ((french, key(1002)), (english, key(1001))):
+        question = np.asarray((centre + 0.1 * vector(3)) / np.linalg.norm(centre + 0.1 * vector(3)))
+        hits = index.search("zebra", question, collections=None)
+        assert [hit.chunk for hit in hits][0] == first
+
+
 def test_a_user_without_any_collection_finds_nothing() -> None:
     assert found(filled(chunk(1)), "balance", 1, collections=frozenset()) == []
 

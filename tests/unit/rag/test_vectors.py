@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from rag.indexes.vectors import (
     VectorStore,
     centred_cosines,
-    centred_question,
     centring,
+    nearest_centre,
     similarities,
+    without_centre,
 )
 
 
@@ -106,19 +107,22 @@ def test_one_language_is_not_preferred_for_what_its_passages_have_in_common() ->
 
     plain = np.argsort(-(matrix @ question))[:2]
     centres = np.stack([french, english])
+    assert nearest_centre(question, centres) == 0
     passages = centring(matrix, np.ones(40, bool), languages)
-    centred = np.argsort(-centred_cosines(matrix, centred_question(question, centres), passages))[:2]
+    rest = without_centre(question, centres[0])
+    centred = np.argsort(-centred_cosines(matrix, rest, passages))[:2]
 
     assert set(plain.tolist()) != {3, 23}
     assert set(centred.tolist()) == {3, 23}
 
 
-def test_the_centre_taken_from_a_question_is_that_of_its_language() -> None:
-    centres = unit(2)
-    question = centres[1] + 0.1 * unit(1, seed=8)[0]
+def test_a_question_keeps_what_sets_it_apart_and_has_length_one() -> None:
+    centre, topic = unit(2, 64)
+    question = 0.9 * centre + 0.4 * topic
     question /= np.linalg.norm(question)
 
-    rest = centred_question(question, centres)
+    rest = without_centre(question, centre)
 
     assert np.linalg.norm(rest) == pytest.approx(1, abs=1e-6)
-    assert rest == pytest.approx(centred_question(question, centres[1:]), abs=1e-6)
+    assert rest @ topic > question @ topic
+    assert without_centre(centre * 0, centre * 0).any() is np.False_
