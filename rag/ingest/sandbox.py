@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -25,6 +26,8 @@ _START_SECONDS = 60.0
 _GRACE_SECONDS = 1.0
 """Beyond the limit, for the child to notice by itself and for the transfer."""
 _READ_SIZE = 1 << 18
+_MEMORY_SIGNALS = (-signal.SIGKILL, -signal.SIGABRT)
+"""How the kernel, and native code that is refused memory, end a process."""
 _MAX_FRAME = 1 << 29
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT")
 
@@ -46,6 +49,7 @@ class ParserProcess:
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._served = 0
+        self._inherited_peak = 0
 
     def __enter__(self) -> ParserProcess:
         return self
@@ -91,6 +95,8 @@ class ParserProcess:
         if self._child is not None and self._child.poll() is None:
             return self._child
         self._kill()
+        # Linux counts the memory of the process that starts another as the peak of both.
+        self._inherited_peak = _peak_bytes(resource.getrusage(resource.RUSAGE_SELF))
         self._child, self._served = _start(), 0
         try:
             _read_frame(self._child, time.monotonic() + _START_SECONDS)
@@ -119,8 +125,8 @@ class ParserProcess:
         self._kill()
         if child.returncode == -signal.SIGXCPU:
             return self._timeout()
-        peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        if child.returncode == -signal.SIGKILL or peak > self._limits.max_memory_bytes // 2:
+        much = max(self._limits.max_memory_bytes // 2, self._inherited_peak)
+        if child.returncode in _MEMORY_SIGNALS or _peak_bytes(usage) > much:
             return ParseError("out_of_memory", {"limit": self._limits.max_memory_bytes // MEGABYTE})
         return ParseError("crashed", {"detail": f"exit {child.returncode}"})
 
@@ -134,6 +140,11 @@ class ParserProcess:
         for pipe in (child.stdin, child.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def _peak_bytes(usage: resource.struct_rusage) -> int:
+    """Return the most memory that a process had, as far as ``usage`` tells."""
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _start() -> subprocess.Popen[bytes]:
