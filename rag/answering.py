@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import structlog
@@ -17,6 +17,7 @@ from rag.generators.base import Cancellation, GenerationError, GenerationRequest
 from rag.generators.extractive import extract
 from rag.generators.openai import Limits, OpenAIGenerator
 from rag.grounding import assess
+from rag.messages import explain_generation
 from rag.openai_service import DEFAULT_BASE_URL, Service
 from rag.prompts import is_refusal, may_become_refusal
 from rag.search import Found
@@ -96,7 +97,13 @@ def compose(task: Task, cancel: Cancellation) -> Iterator[str | Draft]:
         if error.code == "cancelled":
             return
         log.warning("generation_failed", code=error.code, model=model.model)
-        yield from _spoken(_with_notice(quoted, MODEL_UNAVAILABLE, error.code))
+        yield from _spoken(
+            replace(
+                quoted,
+                notice=MODEL_UNAVAILABLE,
+                notice_detail=explain_generation(error.code, error.params),
+            )
+        )
 
 
 def _quoted(task: Task) -> Draft:
@@ -182,10 +189,4 @@ def _supported(evidence: Evidence, sentences: Sequence[Sentence]) -> Evidence:
     share = backed / len(sentences) if sentences else 0.0
     return Evidence(
         share > 0, max(evidence.confidence, 0.5) * share, {**evidence.signals, "supported": share}
-    )
-
-
-def _with_notice(draft: Draft, notice: str, detail: str) -> Draft:
-    return Draft(
-        draft.answer, draft.evidence, draft.answerable, draft.mode, draft.model, notice, notice_detail=detail
     )

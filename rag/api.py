@@ -127,13 +127,13 @@ class DocumentView(APIView):
         return Response(serializers.DocumentSerializer(selectors.document_get(_user(request), pk)).data)
 
     @extend_schema(
-        request={"multipart/form-data": serializers.DocumentFileSerializer},
+        request={"multipart/form-data": serializers.DocumentContentSerializer},
         responses={202: serializers.DocumentSerializer},
     )
     def put(self, request: Request, pk: UUID) -> Response:
         """Replace the content; the old version answers until the new one is complete."""
         document = selectors.document_get(_user(request), pk)
-        body = serializers.DocumentFileSerializer(data=request.data)
+        body = serializers.DocumentContentSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         file = body.validated_data["file"]
         document = services.replace_document(

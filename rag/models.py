@@ -148,6 +148,11 @@ class Document(UuidModel):
         ordering = ("-created_at",)
         constraints = [
             models.UniqueConstraint(fields=("collection", "content_hash"), name="one_document_per_content"),
+            models.UniqueConstraint(
+                fields=("collection", "source_kind", "source_key"),
+                condition=models.Q(source_key__gt=""),  # MongoDB's partial indexes know no "not equal"
+                name="one_document_per_source",
+            ),
         ]
         indexes = [
             models.Index(fields=("status", "created_at"), name="document_queue"),

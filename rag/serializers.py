@@ -62,6 +62,12 @@ class DocumentFileSerializer(serializers.Serializer[dict[str, Any]]):
     language = serializers.ChoiceField(["fr", "en"], required=False, default="", allow_blank=True)
 
 
+class DocumentContentSerializer(serializers.Serializer[dict[str, Any]]):
+    """New content of a document."""
+
+    file = serializers.FileField(allow_empty_file=False)
+
+
 class DocumentUrlSerializer(serializers.Serializer[dict[str, Any]]):
     """A document to fetch."""
 
@@ -176,7 +182,7 @@ class AnswerSerializer(serializers.Serializer[dict[str, Any]]):
     cached = serializers.BooleanField()
     language = serializers.CharField()
     notice = serializers.CharField()
-    notice_detail = serializers.CharField()
+    notice_detail = serializers.CharField(help_text="Why, as a sentence in the caller's language.")
     signals = serializers.DictField(child=serializers.FloatField())
     timings = serializers.DictField(child=serializers.FloatField(), help_text="Milliseconds by step.")
 

@@ -36,6 +36,8 @@ from resilience.http import Fetched, OutboundError, fetch
 
 log = structlog.get_logger(__name__)
 
+SUBMIT_ATTEMPTS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
@@ -149,9 +151,10 @@ def delete_document(*, user: User, document: Document) -> None:
 
 def _mark_and_purge(document: Document) -> bool:
     marked = Document.objects.filter(pk=document.pk, deleted_at__isnull=True).update(
-        # The content hash is freed at once, so that the same content can be added again.
+        # Content and source are freed at once, so that both can be added again.
         deleted_at=timezone.now(),
         content_hash=f"deleted-{document.pk.hex}",
+        source_key="",
     )
     if marked:
         purge(document)
@@ -207,6 +210,16 @@ def _shelf(user: User, collection: Collection | None) -> Collection:
 
 
 def _submit(user: User, shelf: Collection, stored: Stored, origin: Origin) -> Submitted:
+    """Return the document of a content; the unique constraints decide between equal ones that come at once."""
+    for _attempt in range(SUBMIT_ATTEMPTS):
+        try:
+            return _submit_once(user, shelf, stored, origin)
+        except IntegrityError:
+            continue
+    raise Conflict(_("This document is being changed at the same moment. Try again."), code="busy")
+
+
+def _submit_once(user: User, shelf: Collection, stored: Stored, origin: Origin) -> Submitted:
     same = Document.objects.filter(
         collection=shelf, content_hash=stored.content_hash, deleted_at__isnull=True
     ).first()
@@ -218,26 +231,21 @@ def _submit(user: User, shelf: Collection, stored: Stored, origin: Origin) -> Su
     if origin.key and (earlier := _earlier(shelf, origin)):
         permissions.require_write(user, earlier, "change")
         return Submitted(_new_version(earlier, stored, origin), created=False)
-    try:
-        with transaction.atomic():
-            document = Document.objects.create(
-                collection=shelf,
-                created_by=user,
-                title=(origin.title or origin.filename)[:300],
-                given_title=origin.title[:300],
-                given_language=origin.language,
-                language=origin.language,
-                source_kind=origin.kind,
-                source_key=origin.key[:1000],
-                source_url=origin.url[:2000],
-                filename=origin.filename,
-                media_type=origin.media_type[:150],
-                size=stored.size,
-                content_hash=stored.content_hash,
-            )
-    except IntegrityError:  # the same content arrived twice at once
-        return Submitted(
-            Document.objects.get(collection=shelf, content_hash=stored.content_hash), created=False
+    with transaction.atomic():
+        document = Document.objects.create(
+            collection=shelf,
+            created_by=user,
+            title=(origin.title or origin.filename)[:300],
+            given_title=origin.title[:300],
+            given_language=origin.language,
+            language=origin.language,
+            source_kind=origin.kind,
+            source_key=origin.key[:1000],
+            source_url=origin.url[:2000],
+            filename=origin.filename,
+            media_type=origin.media_type[:150],
+            size=stored.size,
+            content_hash=stored.content_hash,
         )
     log.info("document_queued", document=str(document.pk), kind=origin.kind, size=stored.size)
     return Submitted(document, created=True)

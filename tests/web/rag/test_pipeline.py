@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 
 from rag import services, storage
@@ -15,7 +17,15 @@ from rag.errors import RagError
 from rag.ingest import queue
 from rag.ingest.repair import repair, sweep
 from rag.models import Chunk, CorpusChange, Document, DocumentStatus, DocumentVersion, StoredVector
-from tests.factories import BACKUP_FR, BALANCING, make_pipeline, make_user, queue_document, ready_document
+from tests.factories import (
+    BACKUP_FR,
+    BALANCING,
+    make_collection,
+    make_pipeline,
+    make_user,
+    queue_document,
+    ready_document,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -262,3 +272,22 @@ def test_a_file_above_the_limit_is_refused_and_leaves_nothing(settings: Any) -> 
     assert (refusal.value.field, refusal.value.status) == ("file", 413)
     assert not Document.objects.exists()
     assert list(storage.path_of("0" * 64).parents[1].glob("*")) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_source_that_arrives_twice_at_once_is_one_document() -> None:
+    user = make_user(is_superuser=True)
+    shelf = make_collection(everyone=True)
+
+    def submit(number: int) -> None:
+        try:
+            services.submit_text(
+                user=user, title="x", text=f"text {number}", source_url="https://a.example/", collection=shelf
+            )
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(submit, range(4)))
+
+    assert Document.objects.count() == 1
