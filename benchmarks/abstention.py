@@ -48,7 +48,7 @@ from rag.values import Hit, IndexedChunk, Passage, Vector  # noqa: E402
 
 SHARED = Path(os.environ.get("MCP_SHARED", ROOT.parent / "shared")) / "data"
 TOP_K = 8
-MOST = 400
+MOST = 160
 """Questions of a set and direction."""
 SMALL = 60
 """Answer groups in the small indexes."""

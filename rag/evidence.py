@@ -26,7 +26,11 @@ _READ = 5
 """Passages whose text is read."""
 _NEAR = 3
 """Terms this close to each other count as one phrase."""
-_IDENTIFIER = re.compile(r"\w*[a-z][A-Z]\w*|\w*\d\w*[A-Za-z]\w*|[A-Za-z]+\d\w*|\w+_\w+|[A-Z]{2,}s?\b|\w+#\d+")
+_NAME = re.compile(
+    r"\w*[a-z][A-Z]\w*|\w*\d\w*[A-Za-z]\w*|[A-Za-z]+\d\w*|\w+_\w+|[A-Z]{2,}s?\b|\w+#\d+|"
+    r"(?<=[\w,;)’'] )[A-ZÀ-Þ][\w’'-]{2,}"
+)
+"""Identifiers, acronyms, and words with a capital that do not open the question."""
 _KINDS = (Kind.HOW_MANY, Kind.WHY, Kind.YES_NO, Kind.DEFINITION, Kind.HOW_TO, Kind.HOW)
 
 
@@ -224,7 +228,7 @@ def _forms(asked: _Question, texts: Sequence[_Text], answer: Answer | None) -> S
     first = texts[0].passage.text
     quoted = " ".join(citation.quote for citation in answer.citations) if answer else first
     everything = "\n".join(text.passage.text for text in texts[:3]).lower()
-    names = {name.lower() for name in _IDENTIFIER.findall(asked.text)}
+    names = {name.lower() for name in _NAME.findall(asked.text)}
     numbers = figures(asked.text, strict=True)
     lost = [name for name in names if name.rstrip("s") not in everything]
     return {
