@@ -18,7 +18,7 @@ from rag.embedders.onnx_session import Session, open_session
 
 log = logging.getLogger(__name__)
 
-CONVERTER_VERSION = 1
+CONVERTER_VERSION = 2
 """Part of the names of derived files: raise it whenever a graph or a probe changes."""
 
 PROBES = (

@@ -28,6 +28,8 @@ class Layer:
     matrix: Floats
     """[outputs, inputs]"""
     bias: Floats
+    depth: int = 0
+    """Number of the encoder layer that it belongs to."""
     after_gelu: bool = False
     """Its input is never much below zero."""
 
@@ -65,33 +67,35 @@ class _Encoder:
         self.graph = Graph("multilingual-e5-small")
         self.linear = linear
 
-    def project(self, x: str, inputs: int, names: Sequence[str], *, after_gelu: bool = False) -> str:
-        """A linear layer with the matrices of ``names`` stacked into one."""
+    def project(self, x: str, depth: int, parts: Sequence[str], *, after_gelu: bool = False) -> str:
+        """A linear layer with the matrices of ``parts`` stacked into one."""
+        inputs = self.shape.feed_forward if after_gelu else self.shape.hidden
+        names = [f"l{depth}.{part}" for part in parts]
         matrix = np.concatenate([self.weights.matrix(f"{name}.w", inputs) for name in names])
         bias = np.concatenate([self.weights.vector(f"{name}.b") for name in names])
-        return self.linear(self.graph, x, Layer(names[0], matrix, bias, after_gelu))
+        return self.linear(self.graph, x, Layer(names[0], matrix, bias, depth, after_gelu))
 
     def normalise(self, x: str, name: str) -> str:
         scale = self.graph.constant(f"{name}.w", self.weights.vector(f"{name}.w"))
         shift = self.graph.constant(f"{name}.b", self.weights.vector(f"{name}.b"))
         return self.graph.node("LayerNormalization", x, scale, shift, axis=-1, epsilon=self.shape.epsilon)
 
-    def attend(self, x: str, layer: str) -> str:
-        graph, hidden = self.graph, self.shape.hidden
+    def attend(self, x: str, depth: int) -> str:
+        graph = self.graph
         batch = graph.constant("batch_axis", [0])
-        joined = self.project(x, hidden, [f"{layer}.q", f"{layer}.k", f"{layer}.v"])
-        sizes = graph.constant("thirds", [hidden] * 3)
+        joined = self.project(x, depth, ["q", "k", "v"])
+        sizes = graph.constant("thirds", [self.shape.hidden] * 3)
         parts = graph.split("Split", [graph.node("Unsqueeze", joined, batch), sizes], 3, axis=-1)
         context = graph.node("MultiHeadAttention", *parts, domain=CONTRIB, num_heads=self.shape.heads)
-        return self.project(graph.node("Squeeze", context, batch), hidden, [f"{layer}.ao"])
+        return self.project(graph.node("Squeeze", context, batch), depth, ["ao"])
 
-    def encode(self, x: str, number: int) -> str:
+    def encode(self, x: str, depth: int) -> str:
         """One layer of the encoder."""
-        name, shape, graph = f"l{number}", self.shape, self.graph
-        x = self.normalise(graph.node("Add", x, self.attend(x, name)), f"{name}.aln")
-        wide = graph.node("Gelu", self.project(x, shape.hidden, [f"{name}.fi"]))
-        narrow = self.project(wide, shape.feed_forward, [f"{name}.fo"], after_gelu=True)
-        return self.normalise(graph.node("Add", x, narrow), f"{name}.oln")
+        graph = self.graph
+        x = self.normalise(graph.node("Add", x, self.attend(x, depth)), f"l{depth}.aln")
+        wide = graph.node("Gelu", self.project(x, depth, ["fi"]))
+        narrow = self.project(wide, depth, ["fo"], after_gelu=True)
+        return self.normalise(graph.node("Add", x, narrow), f"l{depth}.oln")
 
 
 def build(weights: WeightFile, linear: Linear) -> bytes:
@@ -99,8 +103,8 @@ def build(weights: WeightFile, linear: Linear) -> bytes:
     encoder = _Encoder(weights, linear)
     graph, hidden = encoder.graph, weights.shape.hidden
     x = encoder.normalise(graph.input(INPUT, FLOAT, ["tokens", hidden]), "emb.ln")
-    for number in range(weights.shape.layers):
-        x = encoder.encode(x, number)
+    for depth in range(weights.shape.layers):
+        x = encoder.encode(x, depth)
     mean = graph.node("ReduceMean", x, graph.constant("tokens_axis", [0]), keepdims=0)
     graph.output(mean, FLOAT, [hidden], first=True)
     return graph.serialise()

@@ -63,7 +63,8 @@ def embedder(request: pytest.FixtureRequest, files: DerivedFiles) -> LocalEmbedd
 
 
 def test_the_contract_is_complete(embedder: LocalEmbedder) -> None:
-    assert isinstance(embedder, Embedder) and isinstance(embedder, LocalEmbedder)
+    for contract in (Embedder, LocalEmbedder):
+        assert isinstance(embedder, contract)
     assert embedder.model_id and embedder.engine and embedder.max_tokens > 0
 
 
