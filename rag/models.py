@@ -335,7 +335,7 @@ class Feedback(UuidModel):
 
 
 class EvaluationCase(UuidModel):
-    """A question with the document that should answer it, for ``manage.py evaluate``."""
+    """A question with the document that should answer it, for ``manage.py evaluate --library``."""
 
     question = models.TextField(_("question"))
     language = models.CharField(_("language"), max_length=8, blank=True, default="")

@@ -69,7 +69,7 @@ def find(
         limit=max(EVIDENCE_HITS, top_k),
     )
     clock.lap("search")
-    passages = _passages(hits, scope, top_k)
+    passages = passages_of(hits, scope, top_k)
     clock.lap("rows")
     incomplete = vector is None or not view.index.vectors_loaded or _some_wait(view, scope)
     return Found(tuple(passages), tuple(hits), vector, incomplete)
@@ -94,7 +94,7 @@ def _vector(view: View, query: str) -> Vector | None:
         return None
 
 
-def _passages(hits: list[Hit], scope: frozenset[UUID], top_k: int) -> list[Passage]:
+def passages_of(hits: list[Hit], scope: frozenset[UUID], top_k: int) -> list[Passage]:
     """Return up to ``top_k`` passages whose rows still answer; a deleted document ends here at the latest."""
     passages: list[Passage] = []
     for start in range(0, len(hits), max(top_k, 1)):

@@ -1,7 +1,7 @@
 """Runs question sets through the product's own parsing, chunking, search and answering, apart from the library.
 
-A set is a file of questions (JSON lines) with its documents: a file of documents beside it, a folder, or the
-library itself. Vectors are kept in the data folder, so that a second run takes seconds.
+A set is a file of questions (JSON lines) with its documents: a file of documents beside it, or a folder. Vectors are
+kept in the data folder, so that a second run takes seconds.
 """
 
 from __future__ import annotations

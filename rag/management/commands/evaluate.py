@@ -18,9 +18,11 @@ from rag.cli import UsageError
 from rag.embedding import configured_embedder
 from rag.evaluation import auroc, ndcg_at, percentile, recall_at, reciprocal_rank
 from rag.generators.base import Cancellation
+from rag.live_trial import LiveLibrary, stored_cases
 from rag.search import Found
 from rag.trial import BadSet, Case, TrialLibrary, read_cases, read_documents
 
+Searched = TrialLibrary | LiveLibrary
 NOBODY: frozenset[str] = frozenset()
 
 
@@ -50,7 +52,10 @@ class Command(BaseCommand):
     help = "Measure search and answers on a question set (JSON lines: id, lang, question, rel or doc)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("files", nargs="+", metavar="FILE.jsonl")
+        parser.add_argument("files", nargs="*", metavar="FILE.jsonl")
+        parser.add_argument(
+            "--library", action="store_true", help="run the test cases of the admin on the library itself"
+        )
         parser.add_argument(
             "--docs", default="", help="file or folder of documents (default: found beside FILE)"
         )
@@ -62,7 +67,11 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not options["files"] and not options["library"]:
+            raise UsageError("name a file of questions, or --library")
         try:
+            if options["library"]:
+                self._report("library", stored_cases(), LiveLibrary(), options)
             for name in options["files"]:
                 self._evaluate(Path(name), options)
         except BadSet as error:
@@ -72,8 +81,11 @@ class Command(BaseCommand):
         cases = read_cases(path)[: options["limit"] or None]
         library = TrialLibrary(configured_embedder())
         library.add(list(read_documents(_documents(path, options["docs"], cases))))
+        self._report(path.name, cases, library, options)
+
+    def _report(self, name: str, cases: Sequence[Case], library: Searched, options: dict[str, Any]) -> None:
         rows = [row for group in _groups(cases, library) if (row := _measure(*group, library))]
-        report: dict[str, Any] = {"file": path.name, "chunks": library.index.counts().chunks}
+        report: dict[str, Any] = {"file": name, "chunks": library.index.counts().chunks}
         report["rows"] = [asdict(row) for row in rows]
         if options["answers"]:
             foreign = read_cases(Path(options["foreign"])) if options["foreign"] else []
@@ -95,7 +107,7 @@ def _documents(path: Path, given: str, cases: Sequence[Case]) -> Path:
     raise BadSet(f"{path}: no documents found beside it; name them with --docs")
 
 
-def _groups(cases: Sequence[Case], library: TrialLibrary) -> Iterator[tuple[str, list[Case], str | None]]:
+def _groups(cases: Sequence[Case], library: Searched) -> Iterator[tuple[str, list[Case], str | None]]:
     """Yield (name, questions, language of the documents searched) for each pair of languages and source."""
     asked = [case for case in cases if case.answerable]
     spoken = sorted(
@@ -116,7 +128,7 @@ def _kind(case: Case) -> str:
     return head if "-" in case.id and head.isalpha() and len(head) > 2 else "set"
 
 
-def _measure(name: str, cases: list[Case], language: str | None, library: TrialLibrary) -> Row | None:
+def _measure(name: str, cases: list[Case], language: str | None, library: Searched) -> Row | None:
     figures, times = [], []
     for case in cases:
         relevant = {
@@ -144,7 +156,7 @@ def _measure(name: str, cases: list[Case], language: str | None, library: TrialL
     return Row(name, len(figures), recall_5, recall_10, mrr, ndcg, p50, p95)
 
 
-def _answers(cases: Sequence[Case], foreign: Sequence[Case], library: TrialLibrary) -> dict[str, Any]:
+def _answers(cases: Sequence[Case], foreign: Sequence[Case], library: Searched) -> dict[str, Any]:
     """Return answer rates and how well the confidence tells apart what can be answered."""
     real = [case for case in cases if case.answerable]
     known = [_ask(case, library, NOBODY) for case in real]
@@ -166,7 +178,7 @@ def _answers(cases: Sequence[Case], foreign: Sequence[Case], library: TrialLibra
     return result
 
 
-def _ask(case: Case, library: TrialLibrary, without: frozenset[str]) -> Verdict:
+def _ask(case: Case, library: Searched, without: frozenset[str]) -> Verdict:
     vector = library.embedder.embed_query(case.question)
     found: Found = library.find(case.question, vector, top_k=8, without=without)
     task = Task(case.question, case.question, (), found, case.language or "en", library.embedder)
