@@ -7,11 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.values import Matrix
+
 Floats = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 CANDIDATES = 100
 """How far down a retriever's own ranking is told."""
+REPEAT = 0.98
+"""Cosine from which on two passages say the same: of pairs read in a corpus, those above it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,17 @@ class Ranked:
     vector_ranks: tuple[int | None, ...]
     """None for a row without a vector or beyond the first ``CANDIDATES``."""
 
+    def taken(self, order: NDArray[np.intp]) -> Ranked:
+        """The same in another order, given by positions."""
+        places = order.tolist()
+        return Ranked(
+            self.rows[order],
+            self.scores[order],
+            self.lexical[order],
+            tuple(self.lexical_ranks[place] for place in places),
+            tuple(self.vector_ranks[place] for place in places),
+        )
+
 
 def rank(
     lexical: Floats,
@@ -78,6 +93,18 @@ def rank(
         tuple(map(by_words.get, numbers)),
         tuple(map(by_meaning.get, numbers)),
     )
+
+
+def repeats_last(vectors: Matrix) -> NDArray[np.intp]:
+    """Order in which rows that say the same as an earlier one come last; for L2-normalised ``vectors``.
+
+    The same page in two collections, or in two editions, would else fill the answer with one passage.
+    """
+    alike = vectors @ vectors.T >= REPEAT
+    repeated = np.zeros(len(vectors), bool)
+    for place in range(1, len(vectors)):
+        repeated[place] = bool((alike[place, :place] & ~repeated[:place]).any())
+    return np.argsort(repeated, kind="stable")
 
 
 def fuse(

@@ -16,7 +16,7 @@ from rag.indexes.glossary import translations
 from rag.indexes.questions import LANGUAGES
 from rag.indexes.state import IndexState, View, empty_state
 from rag.indexes.vectors import VectorStore, centred_cosines, nearest_centre, similarities, without_centre
-from rag.retrieval import FusionWeights, Meaning, Ranked, rank
+from rag.retrieval import FusionWeights, Meaning, Ranked, rank, repeats_last
 from rag.values import Hit, IndexedChunk, Matrix, Vector
 
 _COMPACT_ABOVE = 256
@@ -113,6 +113,8 @@ class EmbeddedIndex:
         else:
             meaning = self._centred(state, view, vector, centres)
         ranked = rank(words, meaning, allowed=view.allowed, limit=limit, weights=self._ranking.fusion)
+        if vector is not None:
+            ranked = ranked.taken(repeats_last(state.matrix[ranked.rows]))
         return _hits(state, ranked, vector)
 
     @property
@@ -267,7 +269,7 @@ def _hits(state: IndexState, ranked: Ranked, question: Vector | None) -> list[Hi
     rows = ranked.rows
     plain: list[float | None] = [None] * rows.size
     if question is not None:
-        known, cosines = state.has_vector[rows].tolist(), (state.matrix[rows] @ question).tolist()
+        known, cosines = state.has_vector[rows].tolist(), similarities(state.matrix[rows], question).tolist()
         plain = [cosine if has else None for cosine, has in zip(cosines, known, strict=True)]
     names = state.ids[rows].tobytes().hex()
     return [

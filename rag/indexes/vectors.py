@@ -84,17 +84,23 @@ class Centring:
 
 
 def centring(matrix: Matrix, counted: NDArray[np.bool_], languages: NDArray[np.int32]) -> Centring:
-    """Centres over the rows ``counted``: those that have a vector and may be found."""
+    """Centres over the rows ``counted``: those that have a vector and may be found.
+
+    Other rows have no influence, not even on the last bit: what they add to a sum is zero, and each row has its
+    own product (see ``similarities``), where a product of matrices rounds by a row's place.
+    """
     count = int(languages.max(initial=0)) + 1
-    members = np.zeros((count, matrix.shape[0]), np.float32)
-    members[languages, np.arange(languages.size)] = counted
-    sums, sizes = members @ matrix, members.sum(axis=1, keepdims=True)
-    overall = sums.sum(axis=0) / max(float(sizes.sum()), 1.0)
+    groups = [counted & (languages == language) for language in range(count)]
+    # Not a product of matrices here either; einsum adds row after row.
+    sums = np.stack([np.einsum("i,ij->j", rows.astype(np.float32), matrix) for rows in groups])
+    sizes = np.array([[np.count_nonzero(rows)] for rows in groups])
+    overall = sums.sum(axis=0) / max(int(sizes.sum()), 1)
     centres = CENTRE_SHARE * (sums + _PRIOR_ROWS * overall) / (sizes + _PRIOR_ROWS)
-    along = (matrix @ centres.T)[np.arange(languages.size), languages]
-    squared = 1 - 2 * along + np.einsum("ij,ij->i", centres, centres)[languages]
-    scale = np.where(counted, 1 / np.sqrt(np.maximum(squared, 1e-6)), 0)
-    return Centring(centres.astype(np.float32), languages, scale.astype(np.float32))
+    scale = np.zeros(len(matrix), np.float32)
+    for rows, centre in zip(groups, centres.astype(np.float32), strict=True):
+        squared = 1 - 2 * similarities(matrix, centre)[rows] + np.float32(np.dot(centre, centre))
+        scale[rows] = 1 / np.sqrt(np.maximum(squared, 1e-6))
+    return Centring(centres.astype(np.float32), languages, scale)
 
 
 def nearest_centre(vector: Vector, centres: Matrix) -> int:
@@ -120,5 +126,5 @@ def similarities(matrix: Matrix, question: Vector) -> Floats:
 
 def centred_cosines(matrix: Matrix, question: Vector, passages: Centring) -> Floats:
     """Cosine of a question ``without_centre`` and each row without its own; 0 for rows without a vector."""
-    offsets = (passages.centres @ question)[passages.languages]
+    offsets = similarities(passages.centres, question)[passages.languages]
     return (similarities(matrix, question) - offsets) * passages.scale

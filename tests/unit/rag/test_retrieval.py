@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.retrieval import CANDIDATES, FusionWeights, Meaning, fuse, rank, top
+from rag.retrieval import CANDIDATES, FusionWeights, Meaning, fuse, rank, repeats_last, top
 
 scores = st.lists(st.floats(-5, 5) | st.just(-np.inf), max_size=40).map(
     lambda values: np.array(values, float)
@@ -89,3 +89,17 @@ def test_ranks_are_told_for_the_best_candidates_only() -> None:
 def test_an_empty_index_finds_nothing() -> None:
     assert rank(np.zeros(0), None).rows.size == 0
     assert rank(np.zeros(0), Meaning(np.zeros(0))).rows.size == 0
+
+
+def test_copies_of_an_earlier_passage_come_last_and_in_order() -> None:
+    one, other, third = np.eye(3, 8, dtype=np.float32)
+    near = np.asarray(one + 0.05 * other, np.float32) / np.float32(np.hypot(1, 0.05))
+
+    order = repeats_last(np.stack([one, near, other, one, third]))
+
+    assert order.tolist() == [0, 2, 4, 1, 3]
+
+
+def test_passages_without_a_vector_are_copies_of_nothing() -> None:
+    assert repeats_last(np.zeros((3, 8), np.float32)).tolist() == [0, 1, 2]
+    assert repeats_last(np.zeros((0, 8), np.float32)).tolist() == []
