@@ -146,8 +146,10 @@ def _group(identifier: str) -> str:
     return identifier.removeprefix("en").removeprefix("fr").removeprefix("/")
 
 
-def retrieval_set(name: str, embedder: Embedder, vectors: VectorFile) -> tuple[World, list[Asked]]:
-    """Return a set of ``data/retrieval``."""
+def retrieval_set(
+    name: str, embedder: Embedder, vectors: VectorFile, most: int | None = None
+) -> tuple[World, list[Asked]]:
+    """Return a set of ``data/retrieval`` with the first ``most`` of its questions, in an order of their own."""
     documents = [
         (replace(each, name=_group(each.name)), {})
         for each in read_documents(SHARED / "retrieval" / f"{name}.docs.jsonl")
@@ -160,7 +162,10 @@ def retrieval_set(name: str, embedder: Embedder, vectors: VectorFile) -> tuple[W
             _group(row["rel"][0]),
             embedder.embed_query(row["question"]),
         )
-        for row in _lines(SHARED / "retrieval" / f"{name}.questions.jsonl")
+        for row in sorted(
+            _lines(SHARED / "retrieval" / f"{name}.questions.jsonl"),
+            key=lambda row: zlib.crc32(row["question"].encode()),
+        )[:most]
     ]
     return build(name, documents, embedder, vectors), asked
 
