@@ -47,12 +47,14 @@ class DerivedFiles:
         except OSError as error:
             log.warning("embedder_cache_not_written: %s (%s)", self.path(name), error)
 
-    def forget(self, name: str) -> None:
-        """Removes ``name`` if it can be removed."""
-        try:
-            self.path(name).unlink(missing_ok=True)
-        except OSError as error:
-            log.warning("embedder_cache_not_removed: %s (%s)", self.path(name), error)
+    def forget(self, family: str, *, but: str) -> None:
+        """Removes what earlier versions left: names that begin with ``family`` and not with ``but``."""
+        for path in self._folder.glob(f"{family}*"):
+            if not path.name.startswith(but):
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    log.warning("embedder_cache_not_removed: %s (%s)", path, error)
 
     def digest(self, source: Path) -> str:
         """SHA-256 of ``source``, read again only when its size or time of change is not the known one."""

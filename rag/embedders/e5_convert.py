@@ -32,6 +32,9 @@ PROBES = (
 """Passages that calibrate the conversion, and whose vectors every engine must reproduce."""
 
 
+_FAMILY = "e5-"
+
+
 class Precision(StrEnum):
     """How the linear layers of a converted model are computed."""
 
@@ -41,7 +44,7 @@ class Precision(StrEnum):
 
 def derived_name(digest: str, what: str) -> str:
     """Name of a file derived from the weights with this SHA-256."""
-    return f"e5-{digest[:16]}-v{CONVERTER_VERSION}-{what}"
+    return f"{_FAMILY}{digest[:16]}-v{CONVERTER_VERSION}-{what}"
 
 
 def open_converted(
@@ -61,6 +64,7 @@ def open_converted(
     model = _CONVERTERS[precision](weights, tokenizer)
     session = open_session(model)
     files.write(name, model)
+    files.forget(_FAMILY, but=derived_name(digest, ""))
     return session
 
 

@@ -20,6 +20,7 @@ from rag.embedders.e5_native import NativeE5
 from rag.embedders.e5_onnx import OnnxE5
 from rag.embedders.e5_tokenizer import Tokenizer
 from rag.embedders.e5_weights import WeightFile, find_weights
+from rag.embedders.onnx_session import runtime
 from rag.embedders.use_numpy import NumpyUSE
 from rag.values import Matrix
 
@@ -66,6 +67,7 @@ def first_available(loaders: Sequence[Loader]) -> LocalEmbedder:
 
 def load_converted(files: DerivedFiles, precision: Precision, *, threads: int | None = None) -> OnnxE5:
     """The converted model, verified. Raises EmbedderUnavailable when it cannot run or computes wrong vectors."""
+    runtime()
     path = find_weights()
     digest = files.digest(path)
     weights = WeightFile(path)

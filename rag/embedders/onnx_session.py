@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Protocol
 
 from rag.embedders.base import EmbedderUnavailable
@@ -17,15 +18,22 @@ class Session(Protocol):
         ...
 
 
+def runtime() -> ModuleType:
+    """onnxruntime. Raises EmbedderUnavailable when it is not installed or does not load."""
+    try:
+        import onnxruntime  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise EmbedderUnavailable(f"onnxruntime has no build here ({error})") from error
+    module: ModuleType = onnxruntime
+    return module
+
+
 def open_session(model: str | bytes) -> Session:
     """A session that computes on the thread that calls it; ``model`` is a path or the file's bytes.
 
     Raises EmbedderUnavailable when onnxruntime is not installed or refuses the model.
     """
-    try:
-        import onnxruntime  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise EmbedderUnavailable(f"onnxruntime has no build here ({error})") from error
+    onnxruntime = runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     # Memory plans are kept per input shape, and every length is a shape of its own.

@@ -29,7 +29,7 @@ PAIRS = (
     ("Combien coûte le routage d'un paiement ?", 2),
     ("How do I save my channel backup?", 3),
 )
-LONG = " ".join(f"Paragraphe {n} : le solde de chaque canal change à chaque paiement." for n in range(120))
+LONG = " ".join(f"Paragraphe {n} : le solde de chaque canal change à chaque paiement." for n in range(70))
 
 Factory = Callable[[DerivedFiles], LocalEmbedder]
 FACTORIES: dict[str, Factory] = {

@@ -27,7 +27,7 @@ for _ in range(5):
 """
 
 
-def test_what_was_written_is_read_and_can_be_forgotten(tmp_path: Path) -> None:
+def test_what_was_written_is_read_and_replaced(tmp_path: Path) -> None:
     files = DerivedFiles(tmp_path / "new" / "folder")
 
     files.write("model", b"data")
@@ -36,6 +36,20 @@ def test_what_was_written_is_read_and_can_be_forgotten(tmp_path: Path) -> None:
     files.write("model", b"more")
     assert files.read("model") == b"more"
     assert [path.name for path in (tmp_path / "new" / "folder").iterdir()] == ["model"]
+
+
+def test_files_of_earlier_versions_are_removed_and_others_stay(tmp_path: Path) -> None:
+    files = DerivedFiles(tmp_path)
+    for name in ("e5-a-v1-model", "e5-a-v2-model", "e5-a-v2-probes", "weights.json"):
+        files.write(name, b"data")
+
+    files.forget("e5-", but="e5-a-v2-")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "e5-a-v2-model",
+        "e5-a-v2-probes",
+        "weights.json",
+    ]
 
 
 def test_processes_that_write_at_once_leave_a_whole_file(tmp_path: Path) -> None:
