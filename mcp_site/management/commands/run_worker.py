@@ -14,6 +14,8 @@ from mcp_site import worker
 from mcp_site.serving import lifeline
 
 GRACE_SECONDS = 3.0
+NICENESS = 10
+"""Taking documents in can fill every core; whoever asks a question meanwhile goes first."""
 
 
 class Command(BaseCommand):
@@ -31,6 +33,7 @@ class Command(BaseCommand):
         background = worker.Worker(worker.registered())
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: background.stop())
+        os.nice(NICENESS)
         if options["once"]:
             sys.exit(0 if background.run_once() else 1)
         worker.note_alive()
