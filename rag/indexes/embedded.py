@@ -6,12 +6,13 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from rag.indexes import analyser, lexical, snapshot, storage
-from rag.indexes.base import IndexCounts, SnapshotRefused
+from rag.indexes.base import IndexCounts
 from rag.indexes.glossary import translations
 from rag.indexes.questions import LANGUAGES
 from rag.indexes.state import IndexState, View, empty_state
@@ -20,6 +21,8 @@ from rag.retrieval import FusionWeights, Meaning, Ranked, rank, repeats_last
 from rag.values import Hit, IndexedChunk, Matrix, Vector
 
 _COMPACT_ABOVE = 256
+_MOST_WORDS = 128
+"""A question's words beyond these are not looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +206,7 @@ class EmbeddedIndex:
             with reader:
                 self._vectors = VectorStore(reader.read([storage.MATRIX])[storage.MATRIX])
             self._state = replace(state, matrix=self._vectors.view(state.size), views={})
-        except (SnapshotRefused, OSError):
+        except Exception:  # whatever it was: the chunks are without vectors now, and counted so
             self._state = replace(state, has_vector=np.zeros_like(state.has_vector), views={})
         finally:
             self._loaded.set()
@@ -229,7 +232,7 @@ class EmbeddedIndex:
         """The question's words with their translations, as far as any chunk has ever held them."""
         weight = self._ranking.translation
         words = []
-        for term in dict.fromkeys(analyser.analyse(query)):
+        for term in islice(dict.fromkeys(analyser.analyse(query)), _MOST_WORDS):
             same = [(self._lexicon[term], 1.0)] if term in self._lexicon else []
             others = translations(term) if weight else ()
             word = same + [(self._lexicon[other], weight) for other in others if other in self._lexicon]

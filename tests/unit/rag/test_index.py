@@ -164,6 +164,13 @@ def test_among_equals_the_passage_in_the_language_of_the_question_comes_first() 
         assert [hit.chunk for hit in hits][0] == first
 
 
+def test_a_question_as_long_as_a_book_is_answered_by_its_first_words() -> None:
+    index = filled(*(chunk(number, f"watchtower word{number}") for number in range(1, 200)))
+    query = "word7 " + " ".join(f"filler{number}" for number in range(50_000)) + " word9"
+
+    assert found(index, query) == [key(1007)]
+
+
 def test_a_user_without_any_collection_finds_nothing() -> None:
     assert found(filled(chunk(1)), "balance", 1, collections=frozenset()) == []
 

@@ -76,6 +76,25 @@ def test_an_index_answers_by_words_while_its_vectors_are_being_read(
     assert search(loaded, QUESTION, 3)[0].vector_score is not None
 
 
+def test_an_index_whose_vectors_cannot_be_read_says_so_and_takes_new_ones(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = snapshot.Reader.read
+
+    def no_memory(reader: snapshot.Reader, names: list[str]) -> dict[str, snapshot.Array]:
+        if names == ["matrix"]:
+            raise MemoryError
+        return read(reader, names)
+
+    monkeypatch.setattr(snapshot.Reader, "read", no_memory)
+    loaded = EmbeddedIndex.load(path, model_id="model", wait=True)
+
+    assert loaded.counts().chunks_without_vector == 28
+    loaded.set_vectors({key(1002): vector(2)})
+    assert search(loaded, QUESTION, 2)[0].chunk == key(1002)
+    assert loaded.counts().chunks_without_vector == 27
+
+
 def test_an_empty_index_can_be_saved_and_loaded(tmp_path: Path) -> None:
     EmbeddedIndex("model").save(tmp_path / "empty")
 
