@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Protocol
@@ -19,7 +20,9 @@ class Session(Protocol):
 
 
 def runtime() -> ModuleType:
-    """onnxruntime. Raises EmbedderUnavailable when it is not installed or does not load."""
+    """onnxruntime, kept from reporting home. Raises EmbedderUnavailable when it is not installed or does not load."""
+    # Its builds since 1.29 send use data to their maker unless this is set before the library loads.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     try:
         import onnxruntime  # type: ignore[import-untyped]
     except ImportError as error:
