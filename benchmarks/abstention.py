@@ -216,7 +216,7 @@ def judge(
         world.name,
         world.name,
         f"{asked.language}-{language or 'all'}",
-        keys is not None and len(keys) <= SMALL + 1,
+        keys is not None and len(keys) <= SMALL + 1 < len(world.keys),
         asked.half,
         there,
         there and not kept.isdisjoint(_chunks_of(world, asked.key)),
