@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 HOPELESS = 0.15
 """Below this confidence no model is asked either; above it a model may still say that it does not know."""
 EXTRACTIVE = "extractive"
+_PIECE = re.compile(r".+?(?:(?:\[\d+\])+|\Z)", re.DOTALL)
+"""A sentence with its citations: what a quoted answer is streamed by."""
 LEXICAL_ONLY = "lexical_only"
 MODEL_UNAVAILABLE = "model_unavailable"
 
@@ -138,11 +141,7 @@ def abstention(language: str) -> Answer:
 
 
 def _spoken(draft: Draft) -> Iterator[str | Draft]:
-    for place, sentence in enumerate(draft.answer.sentences):
-        marks = "".join(f"[{n}]" for n in sentence.citations)
-        yield f"{' ' if place else ''}{sentence.text} {marks}".rstrip()
-    if not draft.answer.sentences:
-        yield draft.answer.text
+    yield from _PIECE.findall(draft.answer.text)
     yield draft
 
 

@@ -24,8 +24,6 @@ from rag.passages import embedding_text, text_hash
 from rag.search import EVIDENCE_HITS, Found
 from rag.values import Hit, IndexedChunk, ParsedDocument, Passage, Vector
 
-COLLECTION = "0" * 32
-
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -157,7 +155,7 @@ class TrialLibrary:
                 language=parsed.language,
                 page=draft.page,
             )
-            yield IndexedChunk(name, key, COLLECTION, parsed.language, parsed.title, draft.heading, text)
+            yield IndexedChunk(name, key, key, parsed.language, parsed.title, draft.heading, text)
 
     def find(
         self,
@@ -169,13 +167,17 @@ class TrialLibrary:
         without: frozenset[str],
     ) -> Found:
         """Return passages as ``rag.search.find`` does; ``without`` names documents taken out beforehand."""
-        limit = max(EVIDENCE_HITS, top_k) + 40 * len(without)
-        hits = self.index.search(question, vector, collections=None, language=language, limit=limit)
-        kept = tuple(hit for hit in hits if self.names[hit.document] not in without)[
-            : max(EVIDENCE_HITS, top_k)
-        ]
-        passages = tuple(replace(self._passages[hit.chunk], hit=hit) for hit in kept[:top_k])
-        return Found(passages, kept, vector, incomplete=False)
+        # Each document is a collection of its own here: what is taken out has no influence on any score.
+        collections = frozenset(key for key, name in self.names.items() if name not in without)
+        hits = self.index.search(
+            question,
+            vector,
+            collections=collections if without else None,
+            language=language,
+            limit=max(EVIDENCE_HITS, top_k),
+        )
+        passages = tuple(replace(self._passages[hit.chunk], hit=hit) for hit in hits[:top_k])
+        return Found(passages, tuple(hits), vector, incomplete=False)
 
     def ranking(self, found: Found) -> list[str]:
         """Return document names in the order of their best passages."""

@@ -64,6 +64,9 @@ if WORKER and os.environ["REDIS_URL"]:
 
 def _speed_up() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    if not settings.MONGO:
+        # A file behaves as in production; SQLite's shared memory refuses a second thread instead of waiting.
+        settings.DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "tests.sqlite3")}
     static = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": static}
 

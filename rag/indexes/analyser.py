@@ -11,7 +11,7 @@ import Stemmer  # type: ignore[import-not-found]
 
 from rag.indexes.stopwords import STOP_WORDS
 
-VERSION = 1
+VERSION = 2
 """Raise it whenever the terms of any text change: stored indexes of another version are refused."""
 
 _TOKEN = re.compile(
@@ -28,6 +28,8 @@ _ENDING = re.compile(
     r"|(?<=[a-zéû])-(?:t-)?(?:je|tu|il|ils|elle|elles|on|nous|vous|ce|y|en|le|la|les|lui|leur|moi|ci|là)$"  # peut-il
 )
 _VERSION_NUMBER = re.compile(r"v?(\d+(?:\.\d+)+)")
+_TWO_WORDS = re.compile(r"\b(back|set|shut)(?:s|ed|ing|ting)?[ -](up|down)\b", re.IGNORECASE)
+"""Verbs that are written in one word as nouns: "back up", "backup"."""
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SEPARATOR = re.compile(r"[^\w]+|_+")
 _PATH = re.compile(r"[/:#@]+")
@@ -43,9 +45,13 @@ _stemmers_lock = threading.Lock()
 def analyse(text: str) -> list[str]:
     """Index terms of ``text`` in order. Identifiers give themselves whole, then their parts."""
     terms: list[str] = []
-    for token in _TOKEN.findall(text):
+    for token in _TOKEN.findall(_TWO_WORDS.sub(_joined, text)):
         terms.extend(_terms(token))
     return terms
+
+
+def _joined(verb: re.Match[str]) -> str:
+    return verb[1] + verb[2].lower()
 
 
 @lru_cache(maxsize=1 << 16)

@@ -5,11 +5,11 @@ from __future__ import annotations
 _FRENCH = """
 à afin ai aie aient aies ainsi ait alors après as au aucun aucune aujourd'hui auprès auquel aura aurai
 auraient aurais aurait auras aurez auriez aurions aurons auront aussi autre autres aux auxquelles auxquels
-avaient avais avait avant avec avez aviez avions avoir avons ayant ayez ayons beaucoup bien c car ce ceci
+avaient avais avait avant avec avez aviez avions avoir avons ayant ayez ayons beaucoup bien c car ce ceci ça
 cela celle celles celui cependant ces cet cette ceux chacun chacune chaque chez ci combien comme comment d
 dans de depuis des desquelles desquels dès devaient devait devoir devrait doit doivent donc dont du duquel
 elle elles en encore entre es est et étaient étais était étant été êtes être eu eue eues eurent eus eut eux
-fait faire fais font furent fut hors ici il ils j je jusque l là laquelle le lequel les lesquelles lesquels
+fait faire fais font furent fut hors ici il ils j je jusque l la là laquelle le lequel les lesquelles lesquels
 leur leurs lors lorsque lui m ma mais me même mêmes mes mien mienne miens moi moins mon n ne ni non nos
 notre nous on ont or ou où par parce pas pendant peu peut peuvent peux plus plusieurs plutôt pour pourquoi
 pourrait pouvait pouvez pouvoir pouvons puis puisque qu quand que quel quelle quelles quelque quelques quels

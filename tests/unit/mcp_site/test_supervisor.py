@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import threading
 from pathlib import Path
@@ -17,16 +18,18 @@ def python(code: str, *arguments: str) -> list[str]:
     return [sys.executable, "-c", code, *arguments]
 
 
-def is_running(pid: int) -> bool:
-    """Return whether a process runs; one that ended and awaits its parent does not."""
+def ends(pid: int) -> bool:
+    """Return whether a process is gone, or goes: a signal is sent at once and takes effect a moment later."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], 30)[0])
+    finally:
+        os.close(handle)
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_a_stop_ends_every_child_with_all_that_it_started(tmp_path: Path) -> None:
     # The child ignores SIGTERM and has a child of its own, as a parser process would be.
     code = (
@@ -48,7 +51,7 @@ def test_a_stop_ends_every_child_with_all_that_it_started(tmp_path: Path) -> Non
     threading.Thread(target=stop_when_started).start()
 
     assert found.run() == 0
-    assert [is_running(int(pid)) for pid in note.read_text().split()] == [False, False]
+    assert [ends(int(pid)) for pid in note.read_text().split()] == [True, True]
 
 
 def test_the_end_of_an_essential_child_ends_the_others() -> None:
