@@ -322,7 +322,11 @@ class _Stream(httpcore2.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         self._sock.settimeout(self._watch.wait(timeout))
-        return self._sock.recv(max_bytes)
+        data = self._sock.recv(max_bytes)
+        if not data:
+            # An abort shuts the socket down, which reads like the end of a body without a length.
+            self._watch.wait()
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         view = memoryview(buffer)
