@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import sys
 from collections.abc import Callable
@@ -11,8 +10,9 @@ from typing import TypeVar
 
 import environ  # type: ignore[import-untyped]
 
+from resilience.addresses import IPNetwork, parse_networks
+
 T = TypeVar("T")
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class EnvError(ValueError):
@@ -96,7 +96,7 @@ class Env:
             name, default, lambda v: tuple(w.strip() for w in v.split(",") if w.strip()), "a list"
         )
 
-    def networks(self, name: str, default: str = "") -> tuple[Network, ...]:
+    def networks(self, name: str, default: str = "") -> tuple[IPNetwork, ...]:
         """Return comma-separated CIDRs, none by default."""
         expected = "comma-separated CIDRs such as 10.0.0.0/8"
         return self._parsed(name, _networks(default), _networks, expected)
@@ -109,8 +109,8 @@ class Env:
         return value
 
 
-def _networks(value: str) -> tuple[Network, ...]:
-    return tuple(ipaddress.ip_network(word.strip()) for word in value.split(",") if word.strip())
+def _networks(value: str) -> tuple[IPNetwork, ...]:
+    return parse_networks(value.split(","))
 
 
 def _between(value: T, low: float, high: float) -> T:

@@ -28,8 +28,7 @@ def _connect_errors() -> None:
     def convert(error: RagError) -> problems.Problem:
         message = str(error.message)
         errors = {error.field: [message]} if error.field else {}
-        retry_after = getattr(error, "retry_after", None)
-        return problems.Problem(error.status, error.code, message, errors, retry_after=retry_after)
+        return problems.Problem(error.status, error.code, message, errors)
 
     problems.register(RagError, convert)
 

@@ -54,13 +54,6 @@ class TooLarge(RagError):
     status = 413
 
 
-class Unavailable(RagError):
-    """Something that MCP depends on does not answer; ``retry_after`` is in seconds."""
-
-    status = 503
-    retry_after = 5
-
-
 class IngestFailure(Exception):
     """A document cannot be taken in; ``code`` and ``params`` are kept on it and explained by ``rag.messages``."""
 

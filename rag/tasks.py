@@ -6,8 +6,7 @@ import threading
 
 from rag.ingest import repair as repairs
 from rag.ingest.pipeline import Pipeline
-from rag.ingest.queue import worker_name
-from rag.ingest.runner import _embedder, limits
+from rag.ingest.runner import build_pipeline, limits
 from rag.ingest.sandbox import ParserProcess
 
 _local = threading.local()
@@ -32,10 +31,8 @@ def sweep() -> bool:
 
 
 def _pipeline() -> Pipeline:
-    """Return this thread's pipeline; its parser child is started when first needed and ends with the process."""
+    """Return this thread's pipeline; its parser's child starts when first needed and ends with the process."""
     if not hasattr(_local, "pipeline"):
-        parser = ParserProcess(limits())
-        parser.__enter__()
-        _local.pipeline = Pipeline(parser=parser, embedder=_embedder, worker=worker_name())
+        _local.pipeline = build_pipeline(ParserProcess(limits()))
     pipeline: Pipeline = _local.pipeline
     return pipeline

@@ -44,7 +44,12 @@ def _embedder() -> Embedder:
 def open_pipeline() -> Iterator[Pipeline]:
     """Yield a pipeline whose parser child ends with the block."""
     with ParserProcess(limits()) as parser:
-        yield Pipeline(parser=parser, embedder=_embedder, worker=worker_name())
+        yield build_pipeline(parser)
+
+
+def build_pipeline(parser: ParserProcess) -> Pipeline:
+    """Return the pipeline of this process; the parser is the caller's to end."""
+    return Pipeline(parser=parser, embedder=_embedder, worker=worker_name())
 
 
 def drain(pipeline: Pipeline, *, should_stop: Callable[[], bool] = lambda: False) -> None:
