@@ -36,11 +36,15 @@ class Tokenizer:
         self._replacements = vocabulary.replacements
         blanks = " " + "".join(chr(code) for code, text in self._replacements.items() if text == " ")
         self._raw_word = re.compile(f"[{re.escape(blanks)}]+[^{re.escape(blanks)}]*")
+        self._dropped = {code: None for code, text in self._replacements.items() if not text}
         self._cache: dict[str, Ids] = {}
 
     def encode(self, text: str) -> list[int]:
         """Token ids of ``text``, without special tokens."""
         ids: list[int] = []
+        if not text.isprintable():
+            # What vanishes goes first: blanks on both sides of it are one run.
+            text = text.translate(self._dropped)
         text = text if self._raw_word.match(text) else " " + text
         for word in self._raw_word.findall(text):
             ids.extend(self._cache.get(word) or self._encode_word(word))

@@ -46,6 +46,10 @@ def test_replacements_are_made_before_segmentation() -> None:
     assert pieces(tiny(), "a\nﬀ\u00adb") == [" a", " ", "ab", "b"]
 
 
+def test_blanks_around_what_vanishes_are_one_run() -> None:
+    assert pieces(tiny(), "a \u00ad b") == pieces(tiny(), "a b")
+
+
 def test_runs_of_spaces_count_as_one() -> None:
     assert pieces(tiny(), "a \n  b") == pieces(tiny(), "a b") == [" a", " b"]
 
@@ -99,6 +103,8 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 @given(TEXTS)
 @example("")
 @example("   ")
+@example("\x1f ")
+@example("a \u200b b \ufeff")
 @example("l’élève  ﬁn ½ ① \t tab\nligne  x \u00a0 y")
 @example("日本語テスト、これは長い文です。")
 @example("🙂 emoji 🙂🙂 ＡＢＣ Привет مرحبا")

@@ -217,10 +217,13 @@ def test_a_connection_is_used_again_and_replaced_when_the_server_closed_it() -> 
         reply(b"one")(connection, head)
         connection.recv(65536)
         reply(b"two")(connection, head)
+        connection.shutdown(socket.SHUT_RDWR)
+        server.waiting.set()
 
     with serving(twice) as server, open_client(PinnedTransport(LOCAL, seconds=20)) as client:
         bodies = [client.get(server.url()).content for _ in range(2)]
         connections = server.connections
+        assert server.waiting.wait(20)
         bodies += [client.get(server.url()).content]
 
     assert bodies == [b"one", b"two", b"one"]
